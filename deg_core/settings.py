@@ -1,0 +1,466 @@
+"""The settings of every stage: one frozen dataclass each, with default and description.
+
+This module is the only place where a setting is declared. ``config.schema.yaml`` is generated
+from it, `resolve` merges a project's config.yaml with the presets, and a stage gets its settings
+as one JSON text that `from_json` turns back into the dataclass.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from deg_core.errors import ConfigError
+
+S = TypeVar("S")
+
+
+def setting(default: Any, text: str, **limits: Any) -> Any:
+    """Declare one setting: its default, a one-sentence description and JSON-schema limits."""
+    return field(default=default, metadata={"text": text, "limits": limits})
+
+
+@dataclass(frozen=True)
+class ImportSettings:
+    """Each video is decoded once and resized once."""
+
+    size: tuple[int, int] = setting(
+        (128, 128), "Height and width in pixels to which every frame is resized.", minimum=16
+    )
+    store: Literal["auto", "raw", "jpeg"] = setting(
+        "auto", "How frames are kept: raw (lossless, large), jpeg, or raw up to raw_limit_gb."
+    )
+    jpeg_quality: int = setting(90, "Quality of the jpeg store.", minimum=1, maximum=100)
+    raw_limit_gb: float = setting(
+        4.0, "Largest raw store of one video, in GB, that `auto` accepts.", minimum=0
+    )
+    max_missing: float = setting(
+        0.02, "Share of the frames that may be missing before a video counts as truncated.",
+        minimum=0, maximum=1,
+    )  # fmt: skip
+    image_fps: float = setting(
+        30.0, "Frames per second of a folder of images, which cannot tell.", exclusiveMinimum=0
+    )
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """Which labels become the per-frame table."""
+
+    behaviors: tuple[str, ...] = setting((), "Names of the behaviors, without background.")
+    annotator: str | None = setting(
+        None, "Whose labels train, where a file holds several annotators."
+    )
+
+
+@dataclass(frozen=True)
+class StatsSettings:
+    """Channel statistics and the empty arena of each video."""
+
+    stride: int = setting(10, "Every how many frames the channel statistics look.", minimum=1)
+    background_frames: int = setting(
+        50, "Number of frames, evenly spaced, whose median is a video's background.", minimum=1
+    )
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """Augmentation, drawn once per clip."""
+
+    flip_lr: float = setting(0.5, "Probability of a left-right flip.", minimum=0, maximum=1)
+    flip_ud: float = setting(0.0, "Probability of an upside-down flip.", minimum=0, maximum=1)
+    degrees: float = setting(10.0, "Largest rotation, in degrees.", minimum=0, maximum=180)
+    rotate_p: float = setting(0.5, "Probability of a rotation.", minimum=0, maximum=1)
+    brightness: float = setting(0.25, "Largest relative change of brightness.", minimum=0)
+    contrast: float = setting(0.1, "Largest relative change of contrast.", minimum=0)
+    saturation: float = setting(0.1, "Largest relative change of saturation.", minimum=0)
+    hue: float = setting(0.1, "Largest change of hue, as a share of the circle.", minimum=0)
+    color_p: float = setting(0.5, "Probability of the color changes.", minimum=0, maximum=1)
+    grayscale: float = setting(0.5, "Probability of dropping the color.", minimum=0, maximum=1)
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What the three trainings share."""
+
+    epochs: int = setting(20, "Largest number of epochs.", minimum=1)
+    steps_per_epoch: int = setting(
+        1000, "Steps after which an epoch ends, even if not all clips were seen.", minimum=1
+    )
+    batch_size: int = setting(32, "Clips, or windows, per step.", minimum=1)
+    lr: float = setting(1e-4, "Learning rate of Adam at the start.", exclusiveMinimum=0)
+    schedule: Literal["plateau", "cosine"] = setting(
+        "plateau", "Lower the rate when the metric stalls, or along a cosine over all epochs."
+    )
+    patience: int = setting(3, "Epochs without progress before the rate is lowered.", minimum=0)
+    reduction_factor: float = setting(
+        0.1, "Factor by which a plateau lowers the rate.", exclusiveMinimum=0, maximum=1
+    )
+    min_lr: float = setting(
+        5e-7, "Training stops when a plateau has brought the rate down here.", minimum=0
+    )
+    stop_after: int = setting(
+        0, "Training stops after so many epochs without progress; 0 means never.", minimum=0
+    )
+    grad_clip: float = setting(
+        0.0, "Largest gradient norm; 0 leaves gradients as they are.", minimum=0
+    )
+    weight_decay: float = setting(
+        1e-3, "Weight of half the sum of squared weights, biases and norms apart.", minimum=0
+    )
+    seed: int = setting(0, "Seed of everything random in the training.", minimum=0)
+
+
+@dataclass(frozen=True)
+class FlowSettings(TrainSettings):
+    """The flow generator, trained without labels."""
+
+    network: Literal["tiny_motion_net", "difference"] = setting(
+        "tiny_motion_net", "Network that turns a clip into motion."
+    )
+    width: float = setting(
+        1.0, "Factor on the network's numbers of channels; 1 is the paper's.", exclusiveMinimum=0
+    )
+    clip: int = setting(11, "Frames per clip; one flow field less.", minimum=2)
+    epochs: int = setting(10, "Largest number of epochs.", minimum=1)
+    smooth_weight: float = setting(1.0, "Factor on the smoothness terms.", minimum=0)
+    sparsity_weight: float = setting(0.0, "Weight of the mean absolute flow.", minimum=0)
+    val_clips: int = setting(
+        512, "Clips of the validation part, evenly spaced over the end of each video.", minimum=1
+    )
+    augment: AugmentSettings = setting(AugmentSettings(), "Augmentation of the clips.")
+
+
+@dataclass(frozen=True)
+class FeatureSettings(TrainSettings):
+    """The feature extractor: a spatial and a motion stream."""
+
+    backbone: Literal["resnet18", "small_cnn"] = setting("resnet18", "Network of each stream.")
+    width: float = setting(1.0, "Factor on the backbone's numbers of channels.", exclusiveMinimum=0)
+    streams: tuple[Literal["spatial", "flow"], ...] = setting(
+        ("spatial", "flow"), "Which streams look: the picture, the motion, or both.", minItems=1
+    )
+    inputs: tuple[Literal["frame", "background_difference"], ...] = setting(
+        ("frame",), "What the spatial stream sees of the center frame.", minItems=1
+    )
+    fusion: Literal["average", "concatenate"] = setting(
+        "average", "How the two streams become one prediction."
+    )
+    flow_weight: float = setting(
+        1.0, "Weight of the motion stream in the average; the spatial stream has 1.", minimum=0
+    )
+    dropout: float = setting(0.25, "Dropout before the last layer.", minimum=0, maximum=0.95)
+    loss_gamma: float = setting(1.0, "Exponent of the focal loss.", minimum=0)
+    loss_weight_exp: float = setting(
+        0.25, "Exponent on negatives/positives, the weight of positive frames.", minimum=0
+    )
+    label_smoothing: float = setting(
+        0.05, "Distance of the targets from 0 and 1.", minimum=0, maximum=0.5
+    )
+    oversampling_exp: float = setting(
+        0.0, "Exponent by which frames of rare behaviors are drawn more often.", minimum=0
+    )
+    augment: AugmentSettings = setting(AugmentSettings(), "Augmentation of the clips.")
+
+
+@dataclass(frozen=True)
+class ExtractSettings:
+    """Extraction of features from whole videos."""
+
+    batch_size: int = setting(32, "Frames per batch.", minimum=1)
+    dtype: Literal["float32", "float16"] = setting("float32", "How features are kept on disk.")
+
+
+@dataclass(frozen=True)
+class SequenceSettings(TrainSettings):
+    """The sequence model: probabilities from features over time."""
+
+    network: Literal["tgm_late", "tgm", "linear"] = setting(
+        "tgm_late", "Network that turns features over time into probabilities."
+    )
+    window: int = setting(180, "Frames per training window.", minimum=1)
+    windows_per_video: int = setting(
+        0, "Random windows per video and epoch; 0 cuts each video into neighbors once.", minimum=0
+    )
+    filter_length: int = setting(15, "Frames that a temporal filter covers.", minimum=1)
+    n_filters: int = setting(8, "Gaussians that a layer's filters are mixed from.", minimum=1)
+    n_layers: int = setting(3, "Temporal layers.", minimum=1)
+    c_out: int = setting(8, "Filters per layer.", minimum=1)
+    hidden: int = setting(128, "Units of the read-out's hidden layer.", minimum=1)
+    input_dropout: float = setting(0.5, "Dropout of the features.", minimum=0, maximum=0.95)
+    dropout: float = setting(0.5, "Dropout before the last layer.", minimum=0, maximum=0.95)
+    epochs: int = setting(100, "Largest number of epochs.", minimum=1)
+    patience: int = setting(5, "Epochs without progress before the rate is lowered.", minimum=0)
+    weight_decay: float = setting(
+        0.01, "Weight of half the sum of squared weights, biases and norms apart.", minimum=0
+    )
+    loss_gamma: float = setting(1.0, "Exponent of the focal loss.", minimum=0)
+    loss_weight_exp: float = setting(
+        0.25, "Exponent on negatives/positives, the weight of positive frames.", minimum=0
+    )
+    label_smoothing: float = setting(
+        0.05, "Distance of the targets from 0 and 1.", minimum=0, maximum=0.5
+    )
+
+
+@dataclass(frozen=True)
+class ThresholdSettings:
+    """From which probability on a behavior counts as present."""
+
+    n_grid: int = setting(200, "Thresholds tried, evenly spaced up to 1.", minimum=2)
+    lowest: float = setting(1e-4, "Lowest threshold tried.", minimum=0, maximum=1)
+    floor: float = setting(0.01, "A lower best threshold is raised to this.", minimum=0, maximum=1)
+    fallback: float = setting(
+        0.5, "Threshold where none is better than min_f1.", minimum=0, maximum=1
+    )
+    min_f1: float = setting(
+        0.05, "F1 on validation below which a threshold is not believed.", minimum=0, maximum=1
+    )
+
+
+@dataclass(frozen=True)
+class PostprocessSettings:
+    """How present frames become bouts."""
+
+    method: Literal["percentile", "min_bout", "none"] = setting(
+        "percentile", "Which bouts are too short: by the labels' percentile, by min_bout, or none."
+    )
+    percentile: float = setting(
+        1.0, "Percentile of the training labels' bout lengths.", minimum=0, maximum=100
+    )
+    min_bout: int = setting(1, "Frames that the shortest bout has, for method min_bout.", minimum=1)
+    inclusive: bool = setting(False, "Whether a bout of exactly that length goes, too.")
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """Which videos train, choose and test."""
+
+    count: int = setting(1, "Number of random splits.", minimum=0)
+    final: bool = setting(
+        False, "Whether a final model is trained, too: no test part, for new videos."
+    )
+    val: float = setting(0.2, "Share of the groups in validation.", minimum=0, exclusiveMaximum=1)
+    test: float = setting(0.2, "Share of the groups in the test.", minimum=0, exclusiveMaximum=1)
+    seed: int = setting(0, "Seed of the splits.", minimum=0)
+    missing: Literal["error", "allow"] = setting(
+        "error", "What to do if a behavior cannot be in every part of a split."
+    )
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """Runs with fewer training videos."""
+
+    train_sizes: tuple[int, ...] = setting((), "Numbers of training videos to try.", minimum=1)
+    presets: tuple[str, ...] = setting((), "Presets of the sweep; empty means all.")
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """Scores on the test part."""
+
+    shuffles: int = setting(100, "Circular shifts of the labels for the chance level.", minimum=1)
+    seed: int = setting(0, "Seed of the shifts.", minimum=0)
+    iou: tuple[float, ...] = setting(
+        (0.1, 0.25, 0.5), "Overlaps at which bouts count as found.", minimum=0, maximum=1
+    )
+
+
+@dataclass(frozen=True)
+class FigureSettings:
+    """Which figures are drawn."""
+
+    ethograms: Literal["all", "test", "none"] = setting(
+        "all", "Videos of which the ethogram is drawn."
+    )
+
+
+SECTIONS: dict[str, type] = {
+    "labels": LabelSettings,
+    "import": ImportSettings,
+    "stats": StatsSettings,
+    "augment": AugmentSettings,
+    "flow": FlowSettings,
+    "features": FeatureSettings,
+    "extract": ExtractSettings,
+    "sequence": SequenceSettings,
+    "thresholds": ThresholdSettings,
+    "postprocess": PostprocessSettings,
+    "splits": SplitSettings,
+    "sweep": SweepSettings,
+    "evaluate": EvaluateSettings,
+    "figures": FigureSettings,
+}
+PER_PRESET = ("flow", "features", "sequence")
+AUGMENTED = ("flow", "features")
+
+# What a preset changes against the defaults above. `fast` is the paper's smallest model; `lite` is
+# small enough to learn from scratch on a processor.
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "fast": {"flow": {}, "features": {}, "sequence": {}},
+    "lite": {
+        "flow": {"network": "difference", "epochs": 1},
+        "features": {
+            "backbone": "small_cnn", "inputs": ["frame", "background_difference"], "epochs": 8,
+            "steps_per_epoch": 100, "lr": 1e-3, "schedule": "cosine", "weight_decay": 1e-4,
+            "augment": {"hue": 0.0, "saturation": 0.0},
+        },
+        "sequence": {
+            "epochs": 40, "lr": 2e-3, "schedule": "cosine", "batch_size": 8,
+            "windows_per_video": 8, "weight_decay": 0.01, "c_out": 2,
+        },
+    },
+}  # fmt: skip
+
+
+def resolve(config: Mapping[str, Any], section: str, preset: str | None = None) -> dict[str, Any]:
+    """Merge the settings of one section: defaults, preset, the user's common part and preset.
+
+    Parameters
+    ----------
+    config
+        A project's configuration, checked.
+    section
+        Name of the section.
+    preset
+        Name of the preset, for the sections that have one block per preset.
+
+    Returns
+    -------
+    dict
+        Plain values, ready for `to_json`.
+
+    Raises
+    ------
+    ConfigError
+        If the preset is unknown.
+    """
+    cls = SECTIONS[section]
+    merged = to_dict(cls())
+    given = dict(config.get(section) or {})
+    if section not in PER_PRESET:
+        return merged | given
+    base = base_preset(config, preset or "")
+    merged |= PRESETS[base][section] | (given.get("common") or {}) | (given.get(base) or {})
+    if preset != base:
+        merged |= given.get(preset) or {}
+    if section in AUGMENTED:
+        blocks = [PRESETS[base][section], {"augment": config.get("augment")}]
+        blocks += [given.get(name) or {} for name in ("common", base, preset or "")]
+        merged["augment"] = to_dict(AugmentSettings())
+        for block in blocks:
+            merged["augment"] |= block.get("augment") or {}
+    return merged
+
+
+def base_preset(config: Mapping[str, Any], preset: str) -> str:
+    """Name the built-in preset that ``preset`` is, or starts from.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such preset.
+    """
+    base = (config.get("preset_base") or {}).get(preset, preset)
+    if base not in PRESETS:
+        raise ConfigError(
+            f"config.yaml: preset '{preset}' is not known; use one of {', '.join(PRESETS)}, "
+            f"or name in `preset_base` the one that '{preset}' starts from."
+        )
+    return base
+
+
+def to_dict(settings: Any) -> dict[str, Any]:
+    """Turn a settings dataclass into plain values, tuples becoming lists."""
+    return json.loads(json.dumps(asdict(settings)))
+
+
+def to_json(values: Mapping[str, Any]) -> str:
+    """Write settings as one line of JSON with sorted keys, so that equal settings are equal."""
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def from_json(cls: type[S], text: str) -> S:
+    """Read one stage's settings.
+
+    Parameters
+    ----------
+    cls
+        The dataclass of the stage.
+    text
+        A JSON object; keys left out keep their defaults.
+
+    Raises
+    ------
+    ConfigError
+        If the text is not a JSON object, a key is unknown or a value has the wrong type.
+    """
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"--settings: not JSON ({error}); expected an object.") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"--settings: expected a JSON object, got {text[:40]}.")
+    return from_dict(cls, values)
+
+
+def from_dict(cls: type[S], values: Mapping[str, Any]) -> S:
+    """Build a settings dataclass from plain values, checked against its schema.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown or a value is not of the declared type or range.
+    """
+    import jsonschema
+
+    try:
+        jsonschema.validate(dict(values), schema_of(cls))
+    except jsonschema.ValidationError as error:
+        place = ".".join(str(part) for part in error.absolute_path) or cls.__name__
+        raise ConfigError(f"settings: {place}: {error.message}.") from error
+    types = get_type_hints(cls)
+    ready = {name: _convert(types[name], value) for name, value in values.items()}
+    return cls(**ready)
+
+
+def _convert(kind: Any, value: Any) -> Any:
+    if is_dataclass(kind):
+        return from_dict(kind, value)
+    if get_origin(kind) is tuple:
+        return tuple(_convert(get_args(kind)[0], item) for item in value)
+    # JSON Schema takes 5.0 for an integer; Python's ranges do not.
+    return kind(value) if kind in (int, float) else value
+
+
+def schema_of(cls: type) -> dict[str, Any]:
+    """Describe a settings dataclass as JSON Schema: types, limits, defaults, descriptions."""
+    types = get_type_hints(cls)
+    properties = {}
+    for item in fields(cls):
+        described = _schema_of_type(types[item.name], item.metadata["limits"])
+        described["description"] = item.metadata["text"]
+        if not is_dataclass(types[item.name]):
+            described["default"] = json.loads(json.dumps(item.default))
+        properties[item.name] = described
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _schema_of_type(kind: Any, limits: Mapping[str, Any]) -> dict[str, Any]:
+    if is_dataclass(kind):
+        return schema_of(kind)
+    if get_origin(kind) is tuple:
+        inner, *rest = get_args(kind)
+        whole = {name: limits[name] for name in ("minItems",) if name in limits}
+        each = {name: limit for name, limit in limits.items() if name not in whole}
+        schema = {"type": "array", "items": _schema_of_type(inner, each), **whole}
+        if rest != [Ellipsis]:
+            schema |= {"minItems": len(rest) + 1, "maxItems": len(rest) + 1}
+        return schema
+    if get_origin(kind) is Literal:
+        return {"enum": list(get_args(kind))}
+    if kind == (str | None):
+        return {"type": ["string", "null"]}
+    names = {int: "integer", float: "number", str: "string", bool: "boolean"}
+    return {"type": names[kind], **limits}
