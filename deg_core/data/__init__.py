@@ -1,0 +1,1 @@
+"""Video, label and result files: numpy, OpenCV, PyAV, HDF5 and pandas; no torch."""

@@ -1,0 +1,271 @@
+"""Features and predictions: one row per frame, in HDF5.
+
+Writes and reads ``results/features/**.h5`` and ``results/predictions/**.h5``. Extraction streams,
+so features are written part by part; both are read as a whole.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import h5py
+import numpy as np
+
+from deg_core.data.hdf5 import SafeFile
+from deg_core.data.publish import damage_of, open_hdf5, publish_hdf5
+from deg_core.errors import StateError
+
+FEATURES = ("spatial", "flow", "logits")
+PREDICTIONS = ("probabilities", "feature_probabilities")
+# A quarter of a minute at 60 frames per second; windows of training are of that order.
+_CHUNK_FRAMES = 1024
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the feature extractor gives for each frame of a video.
+
+    Attributes
+    ----------
+    spatial, flow
+        (T, D) float32: features of the picture and of the motion.
+    logits
+        (T, K) float32: the extractor's own answer.
+    fps
+        Frames per second.
+    behaviors
+        Names of the K columns.
+    digest
+        SHA-256 that names the models.
+    """
+
+    spatial: np.ndarray
+    flow: np.ndarray
+    logits: np.ndarray
+    fps: float
+    behaviors: tuple[str, ...]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Probabilities of the behaviors for each frame of a video.
+
+    Attributes
+    ----------
+    probabilities
+        (T, K) float32: of the sequence model.
+    feature_probabilities
+        (T, K) float32: of the feature extractor alone.
+    fps
+        Frames per second.
+    behaviors
+        Names of the K columns.
+    digest
+        SHA-256 that names the models.
+    """
+
+    probabilities: np.ndarray
+    feature_probabilities: np.ndarray
+    fps: float
+    behaviors: tuple[str, ...]
+    digest: str
+
+
+class FeatureWriter:
+    """Write features part by part, in order and without gaps.
+
+    Parameters
+    ----------
+    file
+        A file with empty data sets for all frames.
+    """
+
+    def __init__(self, file: SafeFile) -> None:
+        self.n_written = 0
+        self._file = file
+        self._n_frames = len(file["logits"])
+
+    def write(self, start: int, spatial: np.ndarray, flow: np.ndarray, logits: np.ndarray) -> None:
+        """Write the rows of some frames.
+
+        Parameters
+        ----------
+        start
+            Number of the first frame: where the last call ended.
+        spatial : (n, D) float
+        flow : (n, D) float
+        logits : (n, K) float
+
+        Raises
+        ------
+        StateError
+            If a value is NaN, or too large for the type on disk: the model is no good.
+        ValueError
+            If rows are left out, written twice, or too many, or differ in number.
+        OSError
+            If the disk is full.
+        """
+        stop = start + len(logits)
+        if start != self.n_written or stop > self._n_frames:
+            raise ValueError(
+                f"rows {start}-{stop}; expected from {self.n_written}, up to {self._n_frames}"
+            )
+        for name, part in zip(FEATURES, (spatial, flow, logits), strict=True):
+            dataset = self._file[name]
+            if part.shape != (len(logits), dataset.shape[1]):
+                raise ValueError(f"{name}: {part.shape}, expected {len(logits)} of {dataset.shape}")
+            with np.errstate(over="ignore"):
+                kept = part.astype(dataset.dtype)
+            if not np.isfinite(kept).all():
+                raise StateError(
+                    f"{name} of frames {start}-{stop}: not finite as {dataset.dtype}, so the "
+                    "training of the model went astray; train it again with a lower learning rate."
+                )
+            dataset[start:stop] = kept
+        self.n_written = stop
+        self._file.check()
+
+
+@contextmanager
+def feature_writer(
+    path: Path,
+    *,
+    n_frames: int,
+    fps: float,
+    behaviors: Sequence[str],
+    n_features: int,
+    digest: str,
+    dtype: Literal["float32", "float16"] = "float32",
+) -> Iterator[FeatureWriter]:
+    """Give a writer; the file appears when the block ends well and every frame was written.
+
+    Parameters
+    ----------
+    path
+        Where to write.
+    n_frames
+        Number of rows.
+    fps
+        Frames per second.
+    behaviors
+        Names of the logits.
+    n_features
+        Numbers per frame of the spatial features, and of those of the motion.
+    digest
+        SHA-256 that names the models.
+    dtype
+        How features are kept; logits are float32 either way.
+
+    Raises
+    ------
+    StateError
+        If the file cannot be written, or what is written is not finite.
+    ValueError
+        If frames are missing at the end.
+    """
+    with publish_hdf5(path) as file:
+        _describe(file, n_frames=n_frames, fps=fps, behaviors=behaviors, digest=digest)
+        for name in ("spatial", "flow"):
+            _create(file, name, (n_frames, n_features), dtype)
+        _create(file, "logits", (n_frames, len(behaviors)))
+        writer = FeatureWriter(file)
+        yield writer
+        if writer.n_written != n_frames:
+            raise ValueError(f"{path}: {writer.n_written} of {n_frames} frames were written")
+
+
+def read_features(path: Path) -> Features:
+    """Read the features of one video.
+
+    Raises
+    ------
+    StateError
+        If the file is missing, damaged or holds something else.
+    """
+    return Features(**_read(path, FEATURES, of_behaviors=("logits",)))
+
+
+def write_predictions(path: Path, predictions: Predictions) -> None:
+    """Write the predictions of one video.
+
+    Raises
+    ------
+    StateError
+        If the file cannot be written, or a probability is not within 0 and 1.
+    ValueError
+        If the arrays do not fit each other or the behaviors.
+    """
+    arrays = {name: getattr(predictions, name) for name in PREDICTIONS}
+    n_frames = len(predictions.probabilities)
+    for name, values in arrays.items():
+        if values.shape != (n_frames, len(predictions.behaviors)):
+            raise ValueError(f"{name}: shape {values.shape}, {len(predictions.behaviors)} names")
+        if not ((values >= 0) & (values <= 1)).all():
+            raise StateError(
+                f"{path}: {name} are not all within 0 and 1: the training of the model went "
+                "astray; train it again with a lower learning rate."
+            )
+    with publish_hdf5(path) as file:
+        _describe(
+            file,
+            n_frames=n_frames,
+            fps=predictions.fps,
+            behaviors=predictions.behaviors,
+            digest=predictions.digest,
+        )
+        for name, values in arrays.items():
+            _create(file, name, values.shape)[...] = values
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read the predictions of one video.
+
+    Raises
+    ------
+    StateError
+        If the file is missing, damaged or holds something else.
+    """
+    return Predictions(**_read(path, PREDICTIONS, of_behaviors=PREDICTIONS))
+
+
+def _create(
+    file: h5py.File, name: str, shape: tuple[int, ...], dtype: str = "float32"
+) -> h5py.Dataset:
+    # Arrays without any value have nothing to divide into chunks.
+    if not all(shape):
+        return file.create_dataset(name, shape=shape, dtype=dtype)
+    chunks = (min(_CHUNK_FRAMES, shape[0]), shape[1])
+    # The checksum costs little on files of this size, and tells bytes that have changed.
+    return file.create_dataset(name, shape=shape, dtype=dtype, chunks=chunks, fletcher32=True)
+
+
+def _describe(
+    file: h5py.File, *, n_frames: int, fps: float, behaviors: Sequence[str], digest: str
+) -> None:
+    names = json.dumps(list(behaviors), ensure_ascii=False)
+    file.attrs.update(n_frames=n_frames, fps=float(fps), behaviors=names, digest=digest)
+
+
+def _read(path: Path, names: Sequence[str], *, of_behaviors: Sequence[str]) -> dict[str, object]:
+    """Read arrays and attributes, and check that they fit each other."""
+    with damage_of(path), open_hdf5(path) as file:
+        arrays = {name: file[name][()].astype(np.float32, copy=False) for name in names}
+        n_frames = int(file.attrs["n_frames"])
+        fps, digest = float(file.attrs["fps"]), str(file.attrs["digest"])
+        text = str(file.attrs["behaviors"])
+    try:
+        behaviors = tuple(json.loads(text))
+    except ValueError as error:
+        raise StateError(f"{path}: its behaviors are no list; delete it and run again.") from error
+    for name, values in arrays.items():
+        width = len(behaviors) if name in of_behaviors else None
+        if values.ndim != 2 or len(values) != n_frames or width not in (None, values.shape[-1]):
+            raise StateError(
+                f"{path}: {name} is {values.shape}, for {n_frames} frames and {len(behaviors)} "
+                "behaviors; delete it and run again."
+            )
+    return {**arrays, "fps": fps, "behaviors": behaviors, "digest": digest}

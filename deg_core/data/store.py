@@ -1,0 +1,311 @@
+"""Imported videos: every frame decoded and resized once, in HDF5, for fast random clips.
+
+Writes and reads ``results/import/<video>.h5``. The frames are either raw (one chunk each, read
+without any decoding) or JPEG pictures one after the other in one array of bytes.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import cv2
+import h5py
+import numpy as np
+
+from deg_core.data.hdf5 import SafeFile
+from deg_core.data.publish import damage_of, open_hdf5
+from deg_core.errors import StateError
+
+# Frames are collected up to this many bytes before HDF5 is called.
+_BUFFER_BYTES = 8 * 2**20
+_BLOB_CHUNK = 2**20
+_TIME_CHUNK = 4096
+Attribute = str | int | float | bool
+
+
+class StoreWriter:
+    """Write the frames of one video into an open file, in memory that does not grow.
+
+    Parameters
+    ----------
+    file
+        An empty file of `deg_core.data.publish.publish_hdf5`.
+    shape
+        Height, width and channels (1 or 3) of every frame.
+    store
+        Whether frames are kept as they are, or as JPEG.
+    jpeg_quality
+        1 to 100.
+    """
+
+    def __init__(
+        self,
+        file: SafeFile,
+        *,
+        shape: tuple[int, int, int],
+        store: Literal["raw", "jpeg"],
+        jpeg_quality: int = 90,
+    ) -> None:
+        self.shape = shape
+        self.store = store
+        self.n_frames = 0
+        self._file = file
+        self._options = [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality]
+        self._waiting: list[np.ndarray] = []
+        self._waiting_bytes = 0
+        if store == "raw":
+            self._frames = file.create_dataset(
+                "frames", shape=(0, *shape), maxshape=(None, *shape), chunks=(1, *shape), dtype="u1"
+            )
+        else:
+            self._blob = _growing(file, "blob", np.uint8, _BLOB_CHUNK)
+            self._offsets = _growing(file, "offsets", np.int64, _TIME_CHUNK)
+            _append(self._offsets, np.zeros(1, np.int64))
+
+    def append(self, frame: np.ndarray) -> None:
+        """Add one frame.
+
+        Parameters
+        ----------
+        frame : (H, W, C) uint8 RGB or gray
+
+        Raises
+        ------
+        ValueError
+            If it has another shape or type than the store.
+        OSError
+            If the disk is full.
+        """
+        if frame.shape != self.shape or frame.dtype != np.uint8:
+            raise ValueError(f"expected uint8 {self.shape}, got {frame.dtype} {frame.shape}")
+        kept = frame if self.store == "raw" else self._compress(frame)
+        self._waiting.append(kept)
+        self._waiting_bytes += kept.nbytes
+        self.n_frames += 1
+        if self._waiting_bytes >= _BUFFER_BYTES:
+            self._flush()
+
+    def finish(self, timestamps: np.ndarray, attributes: Mapping[str, Attribute]) -> None:
+        """Write what is left, the times and the facts about the video.
+
+        Parameters
+        ----------
+        timestamps : (T,) float64, seconds
+        attributes
+            Facts such as the rate and the source; numbers of frames and size are added.
+
+        Raises
+        ------
+        ValueError
+            If there is not one time per frame.
+        OSError
+            If the disk is full.
+        """
+        if len(timestamps) != self.n_frames:
+            raise ValueError(f"{len(timestamps)} times for {self.n_frames} frames")
+        self._flush()
+        self._file.create_dataset("timestamps", data=np.asarray(timestamps, np.float64))
+        height, width, channels = self.shape
+        self._file.attrs.update(
+            n_frames=self.n_frames, height=height, width=width, channels=channels, store=self.store
+        )
+        self._file.attrs.update(attributes)
+
+    def _compress(self, frame: np.ndarray) -> np.ndarray:
+        picture = frame if self.shape[2] == 1 else cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
+        _, data = cv2.imencode(".jpg", picture, self._options)
+        return data.ravel()
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        if self.store == "raw":
+            _append(self._frames, np.stack(self._waiting))
+        else:
+            ends = np.cumsum([len(data) for data in self._waiting]) + len(self._blob)
+            _append(self._blob, np.concatenate(self._waiting))
+            _append(self._offsets, ends)
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self._file.check()
+
+
+class FrameStore:
+    """Read frames of an imported video, in any order.
+
+    May be pickled and used after a fork: each process opens the file for itself, when it first
+    reads.
+
+    Parameters
+    ----------
+    path
+        An imported video.
+
+    Attributes
+    ----------
+    n_frames
+        Number of frames, T.
+    fps
+        Frames per second.
+    shape
+        Height and width of the frames, in pixels.
+    channels
+        1 if the video is gray, else 3; frames are given with three channels either way.
+    store
+        "raw" or "jpeg".
+    variable_rate
+        Whether the times between frames differ.
+
+    Raises
+    ------
+    StateError
+        If the file is missing, damaged or no imported video.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        with damage_of(self.path), open_hdf5(self.path) as file:
+            attributes = dict(file.attrs)
+            length = self._length(file)
+            self.n_frames = int(attributes["n_frames"])
+            self.fps = float(attributes["fps"])
+            self.shape = (int(attributes["height"]), int(attributes["width"]))
+            self.channels = int(attributes["channels"])
+            self.store = str(attributes["store"])
+            self.variable_rate = bool(attributes["variable_rate"])
+        if length != self.n_frames:
+            raise StateError(
+                f"{self.path}: holds {length} frames, but says {self.n_frames}; "
+                "delete it and import the video again."
+            )
+        self._file: h5py.File | None = None
+        self._data: h5py.Dataset | None = None
+        self._offsets = np.zeros(0, np.int64)
+        self._process = -1
+
+    @property
+    def timestamps(self) -> np.ndarray:
+        """Times of the frames, (T,) float64, in seconds from the first."""
+        with open_hdf5(self.path) as file:
+            return file["timestamps"][()]
+
+    def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Read some frames.
+
+        Parameters
+        ----------
+        indices
+            Numbers of the frames, in any order, repeated at will; runs of neighbors are fast.
+
+        Returns
+        -------
+        np.ndarray
+            (n, H, W, 3) uint8 RGB, in the order asked for.
+
+        Raises
+        ------
+        IndexError
+            If an index is negative or beyond the end.
+        StateError
+            If the file is damaged.
+        """
+        wanted = np.asarray(indices, dtype=np.int64)
+        if wanted.size and (wanted.min() < 0 or wanted.max() >= self.n_frames):
+            raise IndexError(f"{self.path}: frames 0 to {self.n_frames - 1}, asked for {wanted}")
+        if np.all(np.diff(wanted) > 0):
+            return self._read_sorted(wanted)
+        unique, inverse = np.unique(wanted, return_inverse=True)
+        return self._read_sorted(unique)[inverse]
+
+    def iter(self, batch: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Give all frames in order, ``batch`` at a time, each with the number of its first.
+
+        Yields
+        ------
+        tuple[int, np.ndarray]
+            Number of the first frame, and (n, H, W, 3) uint8 RGB.
+        """
+        for start in range(0, self.n_frames, batch):
+            yield start, self.read(np.arange(start, min(start + batch, self.n_frames)))
+
+    def close(self) -> None:
+        """Close the file; reading again opens it again."""
+        if self._file is not None and self._process == os.getpid():
+            self._file.close()
+        self._file = self._data = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_file": None, "_data": None, "_process": -1}
+
+    def _open(self) -> h5py.Dataset:
+        """Give the frames, or the bytes of their pictures, as this process sees them."""
+        if self._data is None or self._process != os.getpid():
+            # Without a chunk cache a raw chunk goes straight from the disk into the array.
+            self._file = h5py.File(self.path, "r", locking=False, rdcc_nbytes=0)
+            self._data = self._file["frames" if self.store == "raw" else "blob"]
+            if self.store == "jpeg":
+                self._offsets = self._file["offsets"][()]
+            self._process = os.getpid()
+        return self._data
+
+    def _read_sorted(self, indices: np.ndarray) -> np.ndarray:
+        """Read frames of increasing numbers, each run of neighbors at once."""
+        runs = np.split(indices, np.flatnonzero(np.diff(indices) != 1) + 1)
+        with damage_of(self.path):
+            read = self._read_raw if self.store == "raw" else self._read_jpeg
+            parts = [read(int(run[0]), int(run[-1]) + 1) for run in runs if len(run)]
+        if len(parts) == 1:
+            return parts[0]
+        return np.concatenate([np.zeros((0, *self.shape, 3), np.uint8), *parts])
+
+    def _read_raw(self, start: int, stop: int) -> np.ndarray:
+        frames = self._open()[start:stop]
+        return frames if self.channels == 3 else np.repeat(frames, 3, axis=-1)
+
+    def _read_jpeg(self, start: int, stop: int) -> np.ndarray:
+        blob = self._open()
+        offsets = self._offsets[start : stop + 1]
+        data = blob[offsets[0] : offsets[-1]]
+        frames = np.empty((stop - start, *self.shape, 3), np.uint8)
+        for number, (low, high) in enumerate(pairwise(offsets)):
+            # Gray pictures are decoded into three equal channels, which have no order.
+            picture = _decompress(data[low - offsets[0] : high - offsets[0]])
+            if picture is None or picture.shape[:2] != self.shape:
+                raise OSError(f"frame {start + number} is no picture")
+            cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=frames[number])
+        return frames
+
+    @staticmethod
+    def _length(file: h5py.File) -> int:
+        if file.attrs["store"] == "raw":
+            return len(file["frames"])
+        return len(file["offsets"]) - 1
+
+
+def _decompress(data: np.ndarray) -> np.ndarray | None:
+    # OpenCV raises an error of its own for no bytes at all.
+    return cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+
+
+def _growing(file: h5py.File, name: str, kind: type, chunk: int) -> h5py.Dataset:
+    return file.create_dataset(name, shape=(0,), maxshape=(None,), chunks=(chunk,), dtype=kind)
+
+
+def _append(dataset: h5py.Dataset, values: np.ndarray) -> None:
+    start = len(dataset)
+    dataset.resize(start + len(values), axis=0)
+    dataset[start:] = values
