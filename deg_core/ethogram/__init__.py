@@ -1,0 +1,1 @@
+"""Thresholds, bouts and scores of frame-wise predictions; no torch."""
