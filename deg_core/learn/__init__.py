@@ -1,0 +1,1 @@
+"""What turns networks and data into weights: losses, augmentation, clips, the loop."""

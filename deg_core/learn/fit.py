@@ -1,0 +1,317 @@
+"""The one training loop: steps, schedule, best weights, stop rules, state that survives a kill.
+
+The state lives in ``state/``, never among results: weights, optimiser, schedule, best weights
+and history, written beside and renamed. Randomness needs no state, since every step is seeded by
+(seed, epoch, step); a resumed training therefore equals an uninterrupted one.
+"""
+
+import copy
+import math
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from deg_core.data.publish import publish_file
+from deg_core.errors import ConfigError, Interrupted
+from deg_core.learn.losses import decayed, l2
+from deg_core.models.files import to_bytes
+from deg_core.progress import log, track
+from deg_core.settings import TrainSettings
+
+FORMAT = "deg-core state 1"
+SAVE_EVERY_S = 600.0
+BETTER = {"higher": 1.0, "lower": -1.0}
+
+
+class Task(Protocol):
+    """What a stage gives to the loop."""
+
+    network: nn.Module
+    metric: str  # the validation metric that chooses the best weights
+    direction: str  # "higher" or "lower" is better
+
+    def n_steps(self) -> int:
+        """Count the steps of an epoch."""
+
+    def batches(self, epoch: int, start: int) -> Generator[Any]:
+        """Batches of an epoch from step ``start`` on; the epoch alone decides their order."""
+
+    def loss(self, batch: Any, generator: torch.Generator) -> Tensor:
+        """Mean data loss of a batch."""
+
+    def validate(self) -> dict[str, float]:
+        """Metrics on the whole validation part, ``loss`` among them."""
+
+
+@dataclass
+class Progress:
+    """Where a training stands; all of it is in the state file."""
+
+    epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    best: float | None = None
+    best_epoch: int = -1
+    since_best: int = 0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
+    attempts: int = 0
+    finished: bool = False
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The result: best weights are in the network; ``history`` has one row per epoch."""
+
+    history: pd.DataFrame
+    record: dict[str, Any]
+
+
+class StopFlag:
+    """Set by SIGTERM, looked at between steps: a time limit must not lose the training."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self._before: Any = None
+
+    def __enter__(self) -> "StopFlag":
+        self._before = signal.signal(signal.SIGTERM, lambda *_: setattr(self, "on", True))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, self._before)
+
+
+class Fit:
+    """One training of one task; `run` does it all.
+
+    Parameters
+    ----------
+    task
+        Network, data and metric.
+    settings
+        Epochs, rates, rules.
+    state
+        Folder of the resumable state.
+    fingerprint
+        Identity of settings, version and inputs; a state of another one is not continued.
+    """
+
+    def __init__(
+        self, task: Task, *, settings: TrainSettings, state: Path, fingerprint: str
+    ) -> None:
+        self.task, self.settings, self.fingerprint = task, settings, fingerprint
+        self.n_steps = task.n_steps()
+        self.path = Path(state) / "last.pt"
+        self.weights = decayed(task.network)
+        trainable = [p for p in task.network.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.Adam(trainable, lr=settings.lr) if trainable else None
+        self.progress = Progress()
+        self.schedule = self._make_schedule()
+
+    def run(self) -> Fitted:
+        """Train to the end, from the saved state if there is one that fits.
+
+        Returns
+        -------
+        Fitted
+            History and record; the network holds the best weights.
+
+        Raises
+        ------
+        Interrupted
+            After SIGTERM; the state is saved.
+        ConfigError
+            If the loss is not finite any more: the learning rate is too high.
+        StateError
+            If the state cannot be written.
+        """
+        self._resume()
+        p = self.progress
+        p.attempts += 1
+        self._started, self._saved = time.monotonic() - p.seconds, time.monotonic()
+        if self.optimizer is None and not p.finished:
+            self._close_epoch(float("nan"))
+            p.finished = True
+        with StopFlag() as stop:
+            while not p.finished:
+                self._epoch(stop)
+        self.task.network.load_state_dict(p.best_weights)
+        return Fitted(pd.DataFrame(p.history), self._record())
+
+    def forget(self) -> None:
+        """Remove the state, once the model is published."""
+        self.path.unlink(missing_ok=True)
+
+    def _epoch(self, stop: StopFlag) -> None:
+        p = self.progress
+        label = f"epoch {p.epoch + 1}/{self.settings.epochs}"
+        # Closed at once on the way out, whatever happens: a thread reads ahead.
+        with closing(self.task.batches(p.epoch, p.step)) as batches:
+            shown = track(batches, total=self.n_steps, label=label, unit="steps", initial=p.step)
+            for batch in shown:
+                p.loss_sum += self._step(batch)
+                p.step += 1
+                if stop.on or time.monotonic() - self._saved > SAVE_EVERY_S:
+                    self._save()
+                if stop.on:
+                    raise Interrupted(f"{self.path}: stopped on request; run again to continue.")
+        self._close_epoch(p.loss_sum / max(p.step, 1))
+        p.epoch, p.step, p.loss_sum = p.epoch + 1, 0, 0.0
+        p.finished = self._is_over()
+        self._save()
+
+    def _step(self, batch: Any) -> float:
+        p, settings = self.progress, self.settings
+        seed = hash((settings.seed, p.epoch, p.step)) % 2**63
+        torch.manual_seed(seed)  # dropout
+        generator = torch.Generator().manual_seed(seed)
+        self._set_rate()
+        self.task.network.train()
+        data_loss = self.task.loss(batch, generator)
+        loss = data_loss
+        if settings.weight_decay:
+            loss = loss + settings.weight_decay * l2(self.weights)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if settings.grad_clip:
+            nn.utils.clip_grad_norm_(self.task.network.parameters(), settings.grad_clip)
+        self.optimizer.step()
+        return self._finite(float(data_loss.detach()))
+
+    def _finite(self, loss: float) -> float:
+        if not math.isfinite(loss):
+            p = self.progress
+            raise ConfigError(
+                f"{self.path.parent}: the loss became {loss} in epoch {p.epoch + 1}, step "
+                f"{p.step + 1}; lower `lr` (now {self.settings.lr:g}) of this stage in "
+                "config.yaml, or set its `grad_clip`."
+            )
+        return loss
+
+    def _make_schedule(self) -> torch.optim.lr_scheduler.ReduceLROnPlateau | None:
+        s = self.settings
+        if s.schedule == "cosine" or self.optimizer is None:
+            return None
+        return torch.optim.lr_scheduler.ReduceLROnPlateau(
+            self.optimizer,
+            mode="max" if self.task.direction == "higher" else "min",
+            factor=s.reduction_factor,
+            patience=s.patience,
+            min_lr=s.min_lr,
+        )
+
+    def _set_rate(self) -> None:
+        if self.settings.schedule != "cosine":
+            return
+        total = self.settings.epochs * self.n_steps
+        done = self.progress.epoch * self.n_steps + self.progress.step
+        warm = max(1, min(100, total // 20))
+        factor = min((done + 1) / warm, 0.5 * (1 + math.cos(math.pi * done / total)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.lr * max(factor, 1e-3)
+
+    def _close_epoch(self, train_loss: float) -> None:
+        p = self.progress
+        self.task.network.eval()
+        with torch.inference_mode():
+            scores = self.task.validate()
+        rate = self.optimizer.param_groups[0]["lr"] if self.optimizer else 0.0
+        p.seconds = time.monotonic() - self._started
+        row = {"epoch": p.epoch + 1, "step": p.epoch * self.n_steps + p.step, "lr": rate}
+        row |= {"train_loss": train_loss} | {f"val_{k}": v for k, v in scores.items()}
+        p.history.append(row | {"seconds": round(p.seconds, 1)})
+        self._keep_best(scores[self.task.metric])
+        if self.schedule is not None:
+            self.schedule.step(scores[self.task.metric])
+        shown = ", ".join(f"{k} {v:.4g}" for k, v in row.items() if k not in ("epoch", "step"))
+        log(f"epoch {p.epoch + 1}: {shown}, {p.seconds:.0f} s")
+
+    def _keep_best(self, value: float) -> None:
+        p, sign = self.progress, BETTER[self.task.direction]
+        first = p.best is None or (math.isnan(p.best) and not math.isnan(value))
+        if first or sign * value > sign * p.best:  # false where either is not a number
+            p.best, p.best_epoch, p.since_best = value, p.epoch + 1, 0
+            p.best_weights = copy.deepcopy(self.task.network.state_dict())
+        else:
+            p.since_best += 1
+
+    def _is_over(self) -> bool:
+        p, s = self.progress, self.settings
+        rate = self.optimizer.param_groups[0]["lr"]
+        bottom = s.schedule == "plateau" and rate <= s.min_lr + 1e-8
+        return p.epoch >= s.epochs or bottom or 0 < s.stop_after <= p.since_best
+
+    def _save(self) -> None:
+        self.progress.seconds = time.monotonic() - self._started
+        self._saved = time.monotonic()
+        content = {
+            "format": FORMAT,
+            "fingerprint": self.fingerprint,
+            "network": self.task.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict() if self.schedule else None,
+            "progress": vars(self.progress),
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with publish_file(self.path) as temporary:
+            temporary.write_bytes(to_bytes(content))
+
+    def _resume(self) -> None:
+        content = read_state(self.path, log=log)
+        if content is None:
+            return
+        if content["fingerprint"] != self.fingerprint:
+            log(f"{self.path}: settings or inputs have changed since; training starts again.")
+            return
+        self.task.network.load_state_dict(content["network"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        if self.schedule is not None:
+            self.schedule.load_state_dict(content["schedule"])
+        self.progress = Progress(**content["progress"])
+        log(f"continuing from epoch {self.progress.epoch + 1}, step {self.progress.step}")
+
+    def _record(self) -> dict[str, Any]:
+        p = self.progress
+        return {
+            "best_epoch": p.best_epoch,
+            "metric": f"val_{self.task.metric}",
+            "direction": self.task.direction,
+            "best": p.best,
+            "epochs": len(p.history),
+            "attempts": p.attempts,
+            "seconds": round(p.seconds, 1),
+            "peak_memory_mb": _peak_memory_mb(),
+            "parameters": sum(w.numel() for w in self.task.network.parameters()),
+        }
+
+
+def read_state(path: Path, *, log: Callable[[str], None]) -> dict[str, Any] | None:
+    """Read a training state; a damaged or foreign one counts as none, and that is said."""
+    if not path.exists():
+        return None
+    try:
+        content = torch.load(path, weights_only=True, map_location="cpu")
+        if content["format"] == FORMAT:
+            return content
+        reason = f"format {content['format']}"
+    except Exception as error:  # what a damaged pickle raises has no end of kinds
+        reason = type(error).__name__
+    log(f"{path}: the saved state cannot be used ({reason}); training starts again.")
+    return None
+
+
+def _peak_memory_mb() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (2**20 if sys.platform == "darwin" else 2**10)

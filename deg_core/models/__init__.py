@@ -1,0 +1,1 @@
+"""Networks: modules and their builders, nothing else."""
