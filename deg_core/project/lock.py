@@ -1,0 +1,114 @@
+"""One run at a time in a project folder, and how a killed run is told from one at work.
+
+Writes .snakemake/deg.lock, held for as long as a run lives; the operating system lets go of it
+whatever way the run ends.
+"""
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from deg_core.errors import StateError
+from deg_core.project import machine
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A folder that belongs to this run.
+
+    ``descriptor`` must be handed to the child process, so that the claim lasts as long as either
+    lives; ``stale`` says that a run which died left Snakemake's own locks behind.
+    """
+
+    descriptor: int
+    stale: bool
+
+
+@contextmanager
+def claim(folder: Path) -> Iterator[Claim]:
+    """Claim a project folder for one run.
+
+    Raises
+    ------
+    StateError
+        If another run works in it, if it cannot be told whether one does, or if the folder
+        cannot be written.
+    """
+    path = folder / ".snakemake" / "deg.lock"
+    try:
+        path.parent.mkdir(exist_ok=True)
+        handle = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise StateError(
+            f"{folder}: cannot be written ({error.strerror}); "
+            "a run needs permission to write in the project's folder."
+        ) from error
+    with handle:
+        _lock(handle, folder)
+        stale = _left_behind(folder, _read(handle))
+        try:
+            yield Claim(handle.fileno(), stale)
+        finally:
+            # Locks that remain now are those of a Snakemake that was killed; the record shows the
+            # next run that it was one of ours.
+            if not snakemake_locks(folder):
+                handle.truncate(0)
+
+
+def _lock(handle: TextIO, folder: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        record = _read(handle)
+        who = f"process {record.get('pid', '?')} on {record.get('host', '?')}"
+        raise StateError(
+            f"{folder}: another `deg run` is at work in this folder ({who}); "
+            "wait until it ends, or stop it with Ctrl-C in its terminal."
+        ) from error
+
+
+def _read(handle: TextIO) -> dict[str, object]:
+    handle.seek(0)
+    try:
+        record = json.loads(handle.read())
+    except json.JSONDecodeError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def write_record(claimed: Claim) -> None:
+    """Note in the lock file which process runs, for the messages and decisions of later runs."""
+    text = json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
+    os.ftruncate(claimed.descriptor, 0)
+    os.write(claimed.descriptor, text.encode())
+    os.fsync(claimed.descriptor)
+
+
+def _left_behind(folder: Path, record: dict[str, object]) -> bool:
+    """Tell whether a dead run left locks; refuse where a living one may have made them."""
+    busy = machine.workers(folder)
+    if busy:
+        ids = ", ".join(map(str, busy))
+        raise StateError(
+            f"{folder}: snakemake or its jobs are at work in this folder (process {ids}); "
+            f"wait until they end, or end them with `kill {ids.replace(',', '')}`."
+        )
+    if not snakemake_locks(folder):
+        return False
+    if record.get("host") == socket.gethostname():
+        return True
+    raise StateError(
+        f"{folder}: locked by a snakemake that does not run on this machine; if it runs on no "
+        f"other machine either, it was killed: remove its lock with `deg run {folder} --unlock`."
+    )
+
+
+def snakemake_locks(folder: Path) -> bool:
+    """Tell whether Snakemake's own locks lie in a project folder."""
+    return any((folder / ".snakemake" / "locks").glob("*.lock"))

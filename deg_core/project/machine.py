@@ -1,0 +1,76 @@
+"""What this machine offers: graphics cards, processor cores, other programs at work in a folder."""
+
+import itertools
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from deg_core.versions import VERSIONS
+
+# Snakemake invocations that only look, and so disturb nobody.
+LOOKING = {"-n", "--dry-run", "--dryrun", "--summary", "-S", "--report", "--lint", "--unlock"}
+
+
+def count_cores() -> int:
+    """Count the processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def count_gpus(environment: Mapping[str, str]) -> int:
+    """Count the graphics cards that a job may use, without importing torch (which takes seconds).
+
+    Parameters
+    ----------
+    environment
+        ``CUDA_VISIBLE_DEVICES``, where set, decides; otherwise the driver's list does.
+    """
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return sum(1 for name in visible.split(",") if name.strip() not in ("", "-1"))
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=True, timeout=30,
+            env=dict(environment),
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    return sum(1 for line in listed.stdout.splitlines() if line.startswith("GPU "))
+
+
+def workers(folder: Path) -> list[int]:
+    """Find the processes on this machine that compute in a project folder.
+
+    Parameters
+    ----------
+    folder
+        The project; what counts is a process's working folder, which Snakemake sets to it.
+
+    Returns
+    -------
+    list of int
+        Process ids of Snakemake, and of stages that a killed Snakemake left behind.
+    """
+    target = folder.resolve()
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if is_worker(process.cmdline()) and Path(process.cwd()) == target:
+                found.append(process.pid)
+        except (psutil.Error, OSError):
+            continue  # gone meanwhile, or another user's
+    return sorted(found)
+
+
+def is_worker(command: list[str]) -> bool:
+    """Tell whether a command line is Snakemake's, or a stage's, and changes a project."""
+    names = [Path(part).name for part in command]
+    if "snakemake" in names[:4] and not LOOKING & set(command):
+        return True
+    stages = {rule.replace("_", "-") for rule in VERSIONS}
+    pairs = itertools.pairwise(names)
+    return any(name == "deg" and following in stages for name, following in pairs)

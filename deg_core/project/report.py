@@ -1,0 +1,44 @@
+"""`deg report`: all figures and tables of a project in one page that opens offline."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from deg_core.errors import ConfigError
+from deg_core.progress import log
+from deg_core.project import scores, workflow
+from deg_core.project.folder import open_project
+
+
+def report(folder: Path, *, out: Path | None, environment: Mapping[str, str]) -> int:
+    """Write the report of a project and print the scores of its runs.
+
+    Parameters
+    ----------
+    folder
+        The project; its run must have finished.
+    out
+        The page, an .html file; default: report.html in the project.
+    environment
+        Of the process.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    ConfigError
+        If settings or table cannot be used, or ``out`` is not an .html file.
+    StateError
+        If results are missing or damaged.
+    """
+    open_project(folder)
+    page = (folder / "report.html" if out is None else out).resolve()
+    if page.suffix != ".html":
+        raise ConfigError(f"--out: '{out}' must end in .html, the form of the report.")
+    page.parent.mkdir(parents=True, exist_ok=True)
+    workflow.ask(folder, options=["--report", str(page)], environment=environment)
+    print("\n".join(scores.full(folder / "results")))
+    log(f"{page}: written; it opens in any browser, offline.")
+    return 0

@@ -1,0 +1,1 @@
+"""One module per rule, of the name of the rule: read, compute, publish."""

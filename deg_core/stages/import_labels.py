@@ -1,0 +1,55 @@
+"""Stage import_labels: turn a person's label file into one row per frame.
+
+Reads a label file and the length of the imported video; writes ``results/labels/<video>.csv``.
+"""
+
+from pathlib import Path
+
+from deg_core.data.labels import read_label_file, unknown_names, write_frame_labels
+from deg_core.data.video import FrameStore
+from deg_core.errors import ConfigError
+from deg_core.progress import log
+from deg_core.settings import LabelSettings
+
+
+def run(*, labels: Path, store: Path, out: Path, settings: LabelSettings) -> None:
+    """Check a label file against its video and write it frame by frame.
+
+    Parameters
+    ----------
+    labels
+        Label file: a table of intervals, or DeepEthogram's table of frames.
+    store
+        Imported video, which says how many frames there are.
+    out
+        Table to write: 1 present, 0 absent, -1 unknown.
+    settings
+        Names of the behaviors, and whose labels to use.
+
+    Raises
+    ------
+    ConfigError
+        If there is no behavior.
+    LabelError
+        If the labels cannot be read, contradict themselves or do not fit the video.
+    StateError
+        If the imported video is damaged, or the table cannot be written.
+    """
+    if not settings.behaviors:
+        raise ConfigError("config.yaml: `behaviors` is empty; list at least one behavior.")
+    with FrameStore(store) as video:
+        n_frames = video.n_frames
+    values = read_label_file(
+        labels, behaviors=settings.behaviors, n_frames=n_frames, annotator=settings.annotator
+    )
+    ignored = unknown_names(labels, settings.behaviors)
+    if ignored:
+        log(f"{labels}: not in `behaviors` of config.yaml, left out: {', '.join(ignored)}.")
+    unlabelled = [
+        name
+        for name, column in zip(settings.behaviors, values.T, strict=True)
+        if (column < 0).all()
+    ]
+    if unlabelled:
+        log(f"{labels}: unknown in every frame: {', '.join(unlabelled)}.")
+    write_frame_labels(out, settings.behaviors, values)

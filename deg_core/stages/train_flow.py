@@ -1,0 +1,203 @@
+"""Train the flow generator on label-free videos: rebuild each frame from the next one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deg_core.data.publish import publish_npz
+from deg_core.data.statistics import read_moments
+from deg_core.learn.augment import augment
+from deg_core.learn.clips import ClipBatch, ClipSource, ahead, epoch_order, normalize, to_unit
+from deg_core.learn.device import choose
+from deg_core.learn.fit import Fit
+from deg_core.learn.losses import flow_reconstruction, warp
+from deg_core.models import files, flow
+from deg_core.progress import log
+from deg_core.settings import FlowSettings, to_dict
+from deg_core.stages.training import fingerprint, publish_training
+from deg_core.versions import VERSIONS
+
+VAL_SHARE = 0.1
+N_EXAMPLES = 4
+
+
+class FlowTask:
+    """Self-supervised flow: the last tenth of every video is the validation part."""
+
+    metric, direction = "loss", "lower"
+
+    def __init__(
+        self, source: ClipSource, settings: FlowSettings, moments: dict, device: torch.device
+    ) -> None:
+        self.source, self.settings, self.device = source, settings, device
+        self.mean = torch.tensor(moments["mean"], device=device)
+        self.std = torch.tensor(moments["std"], device=device)
+        torch.manual_seed(settings.seed)
+        self.network = flow.build(settings.network, n_frames=settings.clip, width=settings.width)
+        self.network.to(device)
+        self.train, self.val = split_in_time(source.n_frames, settings)
+
+    def n_steps(self) -> int:
+        """Count the steps of an epoch."""
+        batches = -(-len(self.train) // self.settings.batch_size)
+        return min(self.settings.steps_per_epoch, batches)
+
+    def batches(self, epoch: int, start: int) -> Iterator[ClipBatch]:
+        """Shuffled clips of the training part."""
+        size = self.settings.batch_size
+        order = epoch_order(
+            self.train, seed=self.settings.seed, epoch=epoch, limit=size * self.n_steps()
+        )
+        cut = [order[i : i + size] for i in range(start * size, len(order), size)]
+        return ahead(self.source.batch, cut)
+
+    def loss(self, batch: ClipBatch, generator: torch.Generator) -> Tensor:
+        """Reconstruction loss of the augmented clips."""
+        clips = augment(to_unit(batch.clips, self.device), self.settings.augment, generator)
+        return self._score(clips)["loss"]
+
+    def validate(self) -> dict[str, float]:
+        """Average the loss and its parts over the validation clips."""
+        if self.network.kind != "flow":
+            return {"loss": float("nan")}
+        size = self.settings.batch_size
+        total: dict[str, float] = {}
+        for batch in ahead(self.source.batch, np.split(self.val, range(size, len(self.val), size))):
+            scores = self._score(to_unit(batch.clips, self.device))
+            for name, value in scores.items():
+                total[name] = total.get(name, 0.0) + float(value) * len(batch.clips)
+        return {name: value / len(self.val) for name, value in total.items()}
+
+    def _score(self, clips: Tensor) -> dict[str, Tensor]:
+        flows = self.network(normalize(clips, self.mean, self.std))
+        s = self.settings
+        return flow_reconstruction(
+            clips, flows, smooth_weight=s.smooth_weight, sparsity_weight=s.sparsity_weight
+        )
+
+    @torch.inference_mode()
+    def examples(self) -> dict[str, np.ndarray]:
+        """Frames and their motion, from clips of the validation part where much moves."""
+        candidates = self.val[:: max(1, len(self.val) // 64)]
+        clips = to_unit(self.source.batch(candidates).clips, self.device)
+        middle = self.settings.clip // 2
+        moving = (clips[:, middle + 1] - clips[:, middle]).abs().mean((1, 2, 3))
+        clips = clips[moving.argsort(descending=True)[:N_EXAMPLES]]
+        self.network.eval()
+        motion = self.network(normalize(clips, self.mean, self.std))[0]
+        per_pair = 2 if self.network.kind == "flow" else 1
+        chosen = motion[:, per_pair * middle : per_pair * (middle + 1)]
+        pair = clips[:, middle : middle + 2].permute(0, 1, 3, 4, 2)
+        found = {"frames": (pair * 255).round().byte().cpu().numpy(), "flow": chosen.cpu().numpy()}
+        if self.network.kind == "flow":
+            small = torch.nn.functional.interpolate(
+                clips[:, middle + 1], chosen.shape[-2:], mode="bilinear", align_corners=False
+            )
+            rebuilt = warp(small, chosen).clamp(0, 1).permute(0, 2, 3, 1)
+            found["reconstruction"] = (rebuilt * 255).round().byte().cpu().numpy()
+        return found | {"kind": np.array(self.network.kind)}
+
+
+def split_in_time(n_frames: list[int], settings: FlowSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Cut every video: its last tenth validates, all clips before that train.
+
+    Parameters
+    ----------
+    n_frames
+        Frames of each video.
+    settings
+        Clip length and number of validation clips.
+
+    Returns
+    -------
+    tuple of ndarray
+        Rows of video and center frame, (n, 2): training, validation. No clip of one part shows a
+        frame of the other, unless all videos are too short to be cut: then what trains validates.
+        Validation clips lie within the video: its end pairs a frame with padding, which moves
+        like nothing on earth.
+    """
+    train, val = [], []
+    for video, n in enumerate(n_frames):
+        half = settings.clip // 2
+        cut = n - max(settings.clip + half, int(n * VAL_SHARE))
+        if cut <= settings.clip:
+            train.append([(video, f) for f in range(n)])
+            continue
+        train.append([(video, f) for f in range(cut - half)])
+        val.append([(video, f) for f in range(cut + half, n - half)])
+    rows = [np.array([row for part in parts for row in part]) for parts in (train, val or train)]
+    chosen = np.linspace(0, len(rows[1]) - 1, min(settings.val_clips, len(rows[1])))
+    return rows[0], rows[1][chosen.round().astype(int)]
+
+
+def run(
+    *,
+    videos: list[str],
+    imports: Path,
+    stats: Path,
+    settings: FlowSettings,
+    state: Path,
+    threads: int,
+    model: Path,
+    history: Path,
+    record: Path,
+    examples: Path,
+) -> None:
+    """Train one preset's flow generator.
+
+    Parameters
+    ----------
+    videos
+        Ids of the label-free set.
+    imports
+        Folder of the imported videos.
+    stats
+        Channel statistics, rgb.json.
+    settings
+        Settings of the stage, as JSON.
+    state
+        Folder for the resumable state.
+    threads
+        Threads to use.
+    model
+        Model file to write.
+    history
+        Learning curves to write, csv.
+    record
+        Run record to write, json.
+    examples
+        Example frames with their motion to write, npz.
+    """
+    device = choose(threads)
+    stores = [imports / f"{video}.h5" for video in videos]
+    moments = read_moments(stats)
+    source = ClipSource(stores, length=settings.clip, mean=moments["mean"])
+    task = FlowTask(source, settings, moments, device)
+    log(f"train_flow: {len(task.train)} clips of {len(videos)} videos on {device}")
+    identity = fingerprint("train_flow", settings, [*stores, stats], *videos)
+    fit = Fit(task, settings=settings, state=state, fingerprint=identity)
+    fitted = fit.run()
+    publish_npz(examples, task.examples())
+    publish_training(
+        fitted, history=history, record=record, settings=settings, device=device,
+        threads=threads, videos=videos, n_clips=len(task.train), weights=NO_WEIGHTS,
+    )  # fmt: skip
+    files.save(model, stage="train_flow", network=task.network, **facts(settings, moments))
+    fit.forget()
+
+
+NO_WEIGHTS = {"loaded": None, "matched": 0, "missing": 0}
+
+
+def facts(settings: FlowSettings, moments: dict[str, Any]) -> dict[str, Any]:
+    """Collect what rebuilds the network from its file."""
+    normalization = {"mean": moments["mean"], "std": moments["std"]}
+    return {
+        "settings": to_dict(settings),
+        "version": VERSIONS["train_flow"],
+        "normalization": normalization,
+    }

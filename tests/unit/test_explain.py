@@ -1,0 +1,65 @@
+"""Hints for frequent mistakes in config.yaml; whole sentences are tested with the settings."""
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from deg_core.explain import explain, nearest
+
+
+def explained(schema, value):
+    root = {"type": "object", "properties": {"x": schema}}
+    error = next(Draft202012Validator(root).iter_errors({"x": value}))
+    return explain(error, root)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("1e-4", "YAML reads it as text, so write 1.0e-4."),
+        ("1e4", "YAML reads it as text, so write 1.0e+4."),
+        ("-2E+03", "YAML reads it as text, so write -2.0e+3."),
+        ("1.5e3", "YAML reads it as text, so write 1.5e+3."),
+        ("1.e3", "YAML reads it as text, so write 1.0e+3."),
+        ("0.5", "remove the quotes."),
+        ("7", "remove the quotes."),
+        ("0,5", "write 0.5."),
+    ],
+)
+def test_numbers_that_are_text(text, hint):
+    assert explained({"type": "number"}, text) == (
+        f"x: expected a number, found the text '{text}'; {hint}"
+    )
+
+
+def test_text_that_is_no_number_gets_no_hint():
+    assert explained({"type": "integer"}, "many") == (
+        "x: expected a whole number, found the text 'many'."
+    )
+
+
+def test_several_types():
+    assert explained({"type": ["string", "null"]}, []) == (
+        "x: expected text or nothing, found an empty list."
+    )
+
+
+def test_block_where_a_value_belongs():
+    assert explained({"type": "number"}, {"a": 1}) == (
+        "x: expected a number, found a block of settings."
+    )
+
+
+def test_keys_of_referred_blocks_are_known():
+    root = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"fast": {"$ref": "#/$defs/flow"}},
+        "$defs": {"flow": {"type": "object", "properties": {"lr": {}}}},
+    }
+    error = next(Draft202012Validator(root).iter_errors({"lr": 1}))
+    assert explain(error, root) == "unknown key 'lr'; it belongs one level deeper, into fast."
+
+
+def test_nearest():
+    assert nearest("Groom", ["rear", "groom"]) == "did you mean 'groom'?"
+    assert nearest("jump", ["rear", "groom"]) == "expected one of rear, groom."

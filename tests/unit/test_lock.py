@@ -1,0 +1,96 @@
+"""One run at a time; a killed one is told from one at work."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from deg_core.errors import StateError
+from deg_core.project import lock, machine
+
+
+def leave_locks(folder, record=None):
+    locks = folder / ".snakemake" / "locks"
+    locks.mkdir(parents=True)
+    (locks / "0.output.lock").touch()
+    if record:
+        (folder / ".snakemake" / "deg.lock").write_text(json.dumps(record))
+
+
+def test_a_fresh_folder_is_claimed(tmp_path):
+    with lock.claim(tmp_path) as claimed:
+        lock.write_record(claimed)
+        assert not claimed.stale
+        record = json.loads((tmp_path / ".snakemake" / "deg.lock").read_text())
+        assert record == {"host": socket.gethostname(), "pid": os.getpid()}
+    assert (tmp_path / ".snakemake" / "deg.lock").read_text() == ""
+
+
+def test_two_runs_at_once_are_refused(tmp_path):
+    with lock.claim(tmp_path) as claimed:
+        lock.write_record(claimed)
+        with pytest.raises(StateError, match=f"another `deg run` .*process {os.getpid()} on"):
+            lock.claim(tmp_path).__enter__()
+    with lock.claim(tmp_path) as claimed:
+        assert not claimed.stale
+
+
+def test_the_claim_lasts_as_long_as_the_child_that_inherited_it(tmp_path):
+    # As if `deg run` had been killed and Snakemake lived on.
+    with lock.claim(tmp_path) as claimed:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "print(flush=True); input()"],
+            pass_fds=[claimed.descriptor], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        process.stdout.readline()
+    with process:
+        with pytest.raises(StateError, match="another `deg run`"):
+            lock.claim(tmp_path).__enter__()
+        process.stdin.close()
+    with lock.claim(tmp_path) as claimed:
+        assert not claimed.stale
+
+
+def test_locks_of_a_killed_run_of_ours_are_stale(tmp_path):
+    leave_locks(tmp_path, {"host": socket.gethostname(), "pid": 1})
+    with lock.claim(tmp_path) as claimed:
+        assert claimed.stale
+
+
+def test_the_record_stays_while_locks_do(tmp_path):
+    with lock.claim(tmp_path) as claimed:
+        lock.write_record(claimed)
+        leave_locks(tmp_path)  # Snakemake was killed and left them
+    with lock.claim(tmp_path) as claimed:
+        assert claimed.stale
+
+
+@pytest.mark.parametrize("record", [None, {"host": "another", "pid": 1}])
+def test_locks_that_may_belong_to_another_machine_are_left_alone(tmp_path, record):
+    leave_locks(tmp_path, record)
+    with pytest.raises(StateError, match=f"`deg run {tmp_path} --unlock`"):
+        lock.claim(tmp_path).__enter__()
+    assert lock.snakemake_locks(tmp_path)
+
+
+def test_a_damaged_record_says_nothing(tmp_path):
+    leave_locks(tmp_path)
+    (tmp_path / ".snakemake" / "deg.lock").write_text("{nonsense")
+    with pytest.raises(StateError, match="--unlock"):
+        lock.claim(tmp_path).__enter__()
+
+
+def test_jobs_that_still_run_are_waited_for(tmp_path, monkeypatch):
+    leave_locks(tmp_path, {"host": socket.gethostname(), "pid": 1})
+    monkeypatch.setattr(machine, "workers", lambda _: [41, 42])
+    with pytest.raises(StateError, match=r"process 41, 42\).*`kill 41 42`"):
+        lock.claim(tmp_path).__enter__()
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
+    (tmp_path / ".snakemake").write_text("a file in its place")
+    with pytest.raises(StateError, match="cannot be written"):
+        lock.claim(tmp_path).__enter__()

@@ -1,0 +1,69 @@
+"""What the machine offers, and who works on it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from deg_core.project import machine
+
+
+def test_there_is_a_core():
+    assert machine.count_cores() >= 1
+
+
+@pytest.mark.parametrize(
+    ("visible", "expected"), [("0", 1), ("0,2", 2), ("", 0), ("-1", 0), ("GPU-ab,GPU-cd", 2)]
+)
+def test_visible_cards_are_counted(visible, expected):
+    assert machine.count_gpus({"CUDA_VISIBLE_DEVICES": visible}) == expected
+
+
+def test_the_drivers_list_is_counted(tmp_path, monkeypatch):
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\necho 'GPU 0: A'\necho 'GPU 1: B'\necho '  MIG 1g: C'\n")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert machine.count_gpus({"PATH": f"{tmp_path}:/usr/bin:/bin"}) == 2
+
+
+def test_without_driver_there_is_no_card(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert machine.count_gpus({"PATH": str(tmp_path)}) == 0
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\nexit 9\n")
+    driver.chmod(0o755)
+    assert machine.count_gpus({"PATH": str(tmp_path)}) == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("python -m snakemake --cores all", True),
+        ("/v/bin/python /v/bin/snakemake -s /r/Snakefile", True),
+        ("/v/bin/python -m snakemake --dry-run", False),
+        ("/v/bin/python -m snakemake --report x.html", False),
+        ("/v/bin/python /v/bin/deg train-flow --videos m1", True),
+        ("/v/bin/python /v/bin/deg status .", False),
+        ("/v/bin/python /v/bin/deg run .", False),
+        ("vim notes about deg train-flow", True),  # rare, and only if started in the project
+        ("less a b c d snakemake", False),
+        ("", False),
+    ],
+)
+def test_a_worker_is_told_by_its_command_line(command, expected):
+    assert machine.is_worker(command.split()) is expected
+
+
+def test_workers_are_found_by_their_folder(tmp_path):
+    code = "print(flush=True); input()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "snakemake"],
+        cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    with process:
+        process.stdout.readline()
+        assert machine.workers(tmp_path) == [process.pid]
+        assert machine.workers(tmp_path.parent) == []
+        process.stdin.close()
+    assert machine.workers(tmp_path) == []

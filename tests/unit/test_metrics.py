@@ -1,0 +1,215 @@
+"""All scores of one model: directions, means, background, unknown frames, chance level."""
+
+import numpy as np
+import pytest
+
+from deg_core.ethogram.bouts import binarize
+from deg_core.ethogram.frame_metrics import rank, ranking_scores
+from deg_core.ethogram.metrics import DIRECTIONS, Scored, direction, evaluate, mean_defined
+from deg_core.settings import EvaluateSettings
+
+FEW = EvaluateSettings(shuffles=5)
+PER_BEHAVIOR = [
+    "accuracy", "precision", "recall", "f1", "auroc", "average_precision", "bout_f1_10",
+    "bout_f1_25", "bout_f1_50", "edit_score", "onset_error", "offset_error", "count_bias",
+    "duration_bias",
+]  # fmt: skip
+OVERALL = [
+    "accuracy", "precision_micro", "recall_micro", "f1_micro", "precision_macro", "recall_macro",
+    "f1_macro", "auroc_macro", "average_precision_macro", "bout_f1_10", "bout_f1_25",
+    "bout_f1_50", "edit_score", "onset_error", "offset_error", "count_bias", "duration_bias",
+]  # fmt: skip
+
+
+def video(labels, probabilities, threshold=0.5):
+    """Make one video of one or more behaviors; columns as lists over time."""
+    labels, values = np.array(labels, np.int8).T, np.array(probabilities, np.float32).T
+    thresholds = [threshold] * labels.shape[1]
+    present = binarize(values, thresholds=thresholds, lengths=[0] * labels.shape[1])
+    return Scored(labels, present, values)
+
+
+def bouts(n, *runs):
+    """Return n zeros with ones in the runs."""
+    trace = np.zeros(n)
+    for start, stop in runs:
+        trace[start:stop] = 1
+    return trace
+
+
+LABELED = [(20, 40), (60, 90), (120, 130), (150, 180)]
+BETTER = [(21, 42), (61, 90), (119, 131), (150, 179)]
+# Each bout later by much, one missed, three invented.
+WORSE = [(5, 8), (30, 36), (75, 100), (128, 134), (190, 195), (196, 198)]
+
+
+def scores_of(*runs):
+    labels = bouts(200, *LABELED)
+    found = bouts(200, *runs)
+    # A graded score: what is predicted ranks higher, with a ramp that breaks ties.
+    values = 0.2 + 0.6 * found + np.linspace(0, 0.1, 200)
+    return evaluate([video([labels], [values])], behaviors=["groom"], settings=FEW)
+
+
+@pytest.mark.parametrize("metric", PER_BEHAVIOR)
+def test_a_better_prediction_scores_better(metric):
+    better, worse = (scores_of(*runs)["behaviors"]["groom"][metric] for runs in (BETTER, WORSE))
+    sign = 1 if direction(metric) == "higher" else -1
+    assert sign * better["value"] > sign * worse["value"]
+
+
+@pytest.mark.parametrize("metric", OVERALL)
+def test_a_better_prediction_scores_better_overall(metric):
+    better, worse = (scores_of(*runs)["overall"][metric] for runs in (BETTER, WORSE))
+    sign = 1 if direction(metric) == "higher" else -1
+    assert sign * better["value"] > sign * worse["value"]
+
+
+def test_a_perfect_prediction_has_the_best_values():
+    found = scores_of(*LABELED)
+    for block in (found["overall"], found["behaviors"]["groom"], found["background"]):
+        for name, entry in block.items():
+            if isinstance(entry, dict) and "value" in entry:
+                assert entry["value"] == (1.0 if direction(name) == "higher" else 0.0)
+
+
+def test_every_metric_has_a_direction_and_is_there():
+    assert set(DIRECTIONS.values()) == {"higher", "lower"}
+    found = scores_of(*BETTER)
+    named = {n for n, e in found["behaviors"]["groom"].items() if isinstance(e, dict)} - {"curve"}
+    assert named == set(PER_BEHAVIOR)
+    assert {n for n, e in found["overall"].items() if isinstance(e, dict)} == set(OVERALL)
+    assert {direction(name) for name in [*PER_BEHAVIOR, *OVERALL]} == {"higher", "lower"}
+    assert {n.rsplit("_", 1)[0] if n.startswith("bout_f1") else n for n in named} == set(DIRECTIONS)
+
+
+@pytest.mark.parametrize("name", ["f2", "f1_mean", "bout_f1_", "auroc_10", "f1_10"])
+def test_unknown_metric_has_no_direction(name):
+    with pytest.raises(KeyError):
+        direction(name)
+
+
+def test_overlap_settings_name_the_metrics():
+    settings = EvaluateSettings(shuffles=1, iou=(0.125, 0.75))
+    found = evaluate([video([[0, 1, 1, 0]], [[0, 1, 1, 0]])], behaviors=["a"], settings=settings)
+    assert {n for n in found["overall"] if n.startswith("bout")} == {
+        "bout_f1_12.5",
+        "bout_f1_75",
+    }
+    assert direction("bout_f1_12.5") == "higher"
+
+
+def test_macro_and_micro_by_hand():
+    # groom: TP 2, FP 1, FN 0, TN 1. rear: TP 0, FP 0, FN 1, TN 3.
+    labels = [[1, 1, 0, 0], [0, 0, 0, 1]]
+    values = [[0.9, 0.8, 0.7, 0.1], [0.3, 0.2, 0.1, 0.4]]
+    found = evaluate([video(labels, values)], behaviors=["groom", "rear"], settings=FEW)
+    overall = {n: e["value"] for n, e in found["overall"].items() if isinstance(e, dict)}
+    assert found["behaviors"]["groom"]["confusion"] == [[1, 1], [0, 2]]
+    assert found["behaviors"]["rear"]["confusion"] == [[3, 0], [1, 0]]
+    assert overall["accuracy"] == 6 / 8
+    assert overall["f1_macro"] == pytest.approx((0.8 + 0) / 2)
+    assert overall["precision_macro"] == pytest.approx((2 / 3 + 0) / 2)
+    assert overall["recall_macro"] == 0.5
+    assert overall["f1_micro"] == pytest.approx(4 / (4 + 1 + 1))
+    assert overall["precision_micro"] == pytest.approx(2 / 3)
+    assert overall["recall_micro"] == pytest.approx(2 / 3)
+    assert overall["auroc_macro"] == 1.0
+    assert overall["count_bias"] == 0.5  # groom 0, rear 1
+    assert found["overall"]["n_frames"] == 8
+    assert found["overall"]["n_bouts"] == 2
+    # Background is labeled in frame 2 only, predicted in frame 3 only: TN 2, FP 1, FN 1, TP 0.
+    assert found["background"]["confusion"] == [[2, 1], [1, 0]]
+    assert "auroc" not in found["background"]
+    assert "curve" not in found["background"]
+
+
+def test_behavior_that_is_never_labeled_drops_out_of_the_means():
+    labels = [[1, 1, 0, 0], [0, 0, 0, 0]]
+    values = [[0.9, 0.8, 0.7, 0.1], [0.9, 0.2, 0.1, 0.4]]
+    found = evaluate([video(labels, values)], behaviors=["groom", "rear"], settings=FEW)
+    rear = found["behaviors"]["rear"]
+    assert rear["accuracy"]["value"] == 0.75
+    assert np.isnan([rear[n]["value"] for n in PER_BEHAVIOR if n != "accuracy"]).all()
+    assert np.isnan([rear[n]["chance"] for n in PER_BEHAVIOR if n != "accuracy"]).all()
+    assert rear["curve"]["recall"] == []
+    assert found["overall"]["f1_macro"]["value"] == pytest.approx(0.8)
+    # In the counts its false frame stays: 4 / (4 + 2).
+    assert found["overall"]["f1_micro"]["value"] == pytest.approx(4 / 6)
+
+
+def test_unknown_frames_take_part_in_nothing():
+    labels, values = bouts(60, (10, 20), (30, 40)), bouts(60, (11, 20), (30, 42)) * 0.8
+    plain = evaluate([video([labels], [values])], behaviors=["groom"], settings=FEW)
+    # Wrong predictions in frames that nobody scored, at the end: the bouts stay as they were.
+    more_labels = np.concatenate([labels, np.full(30, -1)])
+    more_values = np.concatenate([values, np.tile([0.9, 0.1], 15)])
+    more = evaluate([video([more_labels], [more_values])], behaviors=["groom"], settings=FEW)
+    for name in PER_BEHAVIOR:
+        both = [x["behaviors"]["groom"][name]["value"] for x in (plain, more)]
+        assert both[0] == both[1]
+    for name in ("n_frames", "n_bouts", "n_bouts_predicted", "confusion", "curve"):
+        assert plain["behaviors"]["groom"][name] == more["behaviors"]["groom"][name]
+
+
+def test_bouts_do_not_reach_into_the_next_video():
+    one = video([[0, 0, 1, 1]], [[0, 0, 1, 1]])
+    two = video([[1, 1, 0, 0]], [[1, 1, 0, 0]])
+    groom = evaluate([one, two], behaviors=["groom"], settings=FEW)["behaviors"]["groom"]
+    assert (groom["n_bouts"], groom["n_bouts_predicted"]) == (2, 2)
+    assert groom["mean_bout_frames"] == groom["mean_bout_frames_predicted"] == 2.0
+    assert (groom["n_frames"], groom["n_positive"]) == (8, 4)
+
+
+def test_chance_is_the_mean_over_rolled_labels():
+    rng = np.random.default_rng(0)
+    labels = np.repeat(rng.integers(-1, 2, 12), 5)
+    values = rng.random(60)
+    settings = EvaluateSettings(shuffles=8, seed=11)
+    found = evaluate([video([labels], [values])], behaviors=["groom"], settings=settings)
+    shifts = np.random.default_rng(11).integers(1, 60, size=(8, 1))[:, 0]
+    rolled = [np.roll(labels, s) for s in shifts]
+    present = values.astype(np.float32) > 0.5
+    f1 = [2 * (present & (r == 1)).sum() / (present[r >= 0].sum() + (r == 1).sum()) for r in rolled]
+    assert found["behaviors"]["groom"]["f1"]["chance"] == pytest.approx(np.mean(f1))
+    ranking = rank(values.astype(np.float32))
+    areas = [ranking_scores(r, ranking)["auroc"] for r in rolled]
+    assert found["behaviors"]["groom"]["auroc"]["chance"] == pytest.approx(np.mean(areas))
+
+
+def test_chance_is_near_the_expected_level_and_seeded():
+    labels = bouts(2000, *((i, i + 20) for i in range(0, 2000, 100)))
+    rng = np.random.default_rng(0)
+    values = rng.random(2000)
+    settings = EvaluateSettings(shuffles=100, seed=5)
+    found = evaluate([video([labels], [values])], behaviors=["groom"], settings=settings)
+    groom = found["behaviors"]["groom"]
+    assert groom["auroc"]["chance"] == pytest.approx(0.5, abs=0.02)
+    # A coin for 20 % of the frames: precision 0.2, recall 0.5, F1 = 0.2 / 0.7.
+    assert groom["f1"]["chance"] == pytest.approx(2 / 7, abs=0.02)
+    again = evaluate([video([labels], [values])], behaviors=["groom"], settings=settings)
+    assert again["behaviors"]["groom"] == groom
+
+
+def test_chance_of_bouts_keeps_bout_lengths():
+    # The prediction is right; shifted labels of the same lengths hit it now and then.
+    found = scores_of(*LABELED)["behaviors"]["groom"]
+    assert found["bout_f1_50"]["value"] == 1.0
+    assert found["bout_f1_50"]["chance"] < 0.6
+    assert found["recall"]["chance"] < found["recall"]["value"]
+
+
+def test_one_frame_and_nothing_scored():
+    tiny = evaluate([video([[1]], [[0.9]])], behaviors=["groom"], settings=FEW)
+    assert tiny["behaviors"]["groom"]["f1"] == {"value": 1.0, "chance": 1.0}
+    assert np.isnan(tiny["behaviors"]["groom"]["auroc"]["value"])
+    blank = evaluate([video([[-1, -1]], [[0.9, 0.1]])], behaviors=["groom"], settings=FEW)
+    overall = [e["value"] for e in blank["overall"].values() if isinstance(e, dict)]
+    assert np.isnan(overall).all()
+    assert blank["overall"]["n_frames"] == 0
+
+
+def test_mean_of_defined_values():
+    values = np.array([[1.0, np.nan], [3.0, np.nan]])
+    assert mean_defined(values) == 2.0
+    assert np.array_equal(mean_defined(values, axis=0), [2.0, np.nan], equal_nan=True)

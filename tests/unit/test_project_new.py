@@ -1,0 +1,81 @@
+"""`deg new` makes a folder that the rest of the program can read."""
+
+import re
+
+import pytest
+import yaml
+from projects import HEADER
+
+from deg_core.config import load_config
+from deg_core.errors import ConfigError, StateError
+from deg_core.project import new
+from deg_core.settings import PRESETS, resolve
+from deg_core.table import read_videos
+
+
+def test_what_is_written_can_be_read(tmp_path):
+    folder = tmp_path / "my project"
+    new.create(folder, behaviors=["groom", "rear"])
+    config = load_config(folder / "config.yaml")
+    assert config["behaviors"] == ["groom", "rear"]
+    assert read_videos(folder / "videos.tsv") == []
+    assert (folder / "videos.tsv").read_text() == HEADER
+    assert (folder / "labels").is_dir()
+    assert "results/" in (folder / ".gitignore").read_text()
+
+
+def test_every_commented_line_is_a_valid_setting_with_its_default(tmp_path):
+    text = new.config_text(["groom"])
+    # Lines such as "# splits: {...}": what a user gets by removing the number sign.
+    shown = yaml.safe_load(re.sub(r"^# (?=\w+: \{)", "", text, flags=re.MULTILINE))
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(shown))
+    config = load_config(tmp_path / "config.yaml")
+    for section in ("import", "splits", "augment", "postprocess", "figures"):
+        defaults = resolve({}, section)
+        assert config[section] == {key: defaults[key] for key in config[section]}
+    assert config["labels"] == {"annotator": "anna"}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_mentioned(preset):
+    assert preset in new.config_text([])
+
+
+@pytest.mark.parametrize("name", ["no", "1", "wet dog shake", "Fußputzen", "a: b"])
+def test_odd_names_of_behaviors_survive_yaml(tmp_path, name):
+    new.create(tmp_path / "p", behaviors=[name])
+    assert load_config(tmp_path / "p" / "config.yaml")["behaviors"] == [name]
+
+
+def test_behaviors_may_follow_later(tmp_path, capsys):
+    new.create(tmp_path / "p", behaviors=[])
+    assert yaml.safe_load((tmp_path / "p" / "config.yaml").read_text())["behaviors"] == []
+    assert "1. name the behaviors in" in capsys.readouterr().err
+
+
+def test_a_name_that_cannot_be_used_makes_nothing(tmp_path):
+    with pytest.raises(ConfigError, match="background"):
+        new.create(tmp_path / "p", behaviors=["background"])
+    assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "videos.tsv"])
+def test_an_existing_project_is_refused_and_left_alone(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(ConfigError, match="exists already"):
+        new.create(tmp_path, behaviors=["groom"])
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_other_files_in_the_folder_are_left_alone(tmp_path):
+    (tmp_path / ".gitignore").write_text("mine")
+    new.create(tmp_path, behaviors=["groom"])
+    assert (tmp_path / ".gitignore").read_text() == "mine"
+    assert (tmp_path / "config.yaml").exists()
+
+
+def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError, match="cannot be made"):
+        new.create(tmp_path / "file" / "p", behaviors=["groom"])

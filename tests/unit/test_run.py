@@ -1,0 +1,198 @@
+"""`deg run`: checks first, then Snakemake, then what failed."""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import pytest
+from projects import make_project
+
+from deg_core.errors import ConfigError, LabelError, StateError, VideoError
+from deg_core.project import lock, run, workflow
+from deg_core.project.folder import open_project
+
+LOG = """\
+rule all:
+    input: x
+Error in rule import_video:
+    message: None
+    jobid: 4
+    input: raw/b.mp4
+    output: results/import/b.h5
+    log: logs/import_video/b.log (check log file(s) for error details)
+    shell:
+        deg import-video
+        (command exited with non-zero exit code)
+Logfile logs/import_video/b.log:
+Error in rule import_video:
+    jobid: 4
+    log: logs/import_video/b.log (check log file(s) for error details)
+Error in rule train_flow:
+    jobid: 9
+    log: logs/train flow/fast.log (check log file(s) for error details)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return make_project(tmp_path / "p", n_videos=3)
+
+
+@pytest.fixture
+def snakemake(monkeypatch):
+    """Put a script in Snakemake's place."""
+
+    def replace(code):
+        monkeypatch.setattr(workflow, "command", lambda *_, **__: [sys.executable, "-c", code])
+
+    return replace
+
+
+def start(folder, *options):
+    return run.run(folder, options=options, environment=os.environ)
+
+
+def test_a_good_project_passes_the_checks(folder):
+    run.check(open_project(folder))
+
+
+def test_mistakes_stop_before_anything_starts(folder, snakemake, tmp_path):
+    snakemake(f"open({str(tmp_path / 'started')!r}, 'w')")
+    labels = (folder / "labels" / "m0.csv").read_text()
+    (folder / "labels" / "m0.csv").write_text("nonsense")
+    with pytest.raises(LabelError, match=r"m0\.csv"):
+        start(folder)
+    (folder / "labels" / "m0.csv").unlink()
+    with pytest.raises(ConfigError, match="3 labeled groups"):
+        start(folder)
+    (folder / "labels" / "m0.csv").write_text(labels)
+    (tmp_path / "raw of p" / "m1.mp4").unlink()
+    with pytest.raises(VideoError, match="m1"):
+        start(folder)
+    (folder / "config.yaml").write_text("behaviours: [groom]\n")
+    with pytest.raises(ConfigError, match="behaviors"):
+        start(folder)
+    with pytest.raises(ConfigError, match="no such folder"):
+        start(folder / "absent")
+    assert not (tmp_path / "started").exists()
+
+
+def test_snakemakes_exit_code_is_returned(folder, snakemake):
+    snakemake("")
+    assert start(folder) == 0
+    snakemake("exit(3)")
+    assert start(folder) == 3
+
+
+def test_a_run_holds_the_folder(folder, snakemake, tmp_path):
+    out = tmp_path / "out"
+    snakemake(
+        f"import os; open({str(out)!r}, 'w').write(open('{folder}/.snakemake/deg.lock').read())"
+    )
+    start(folder)
+    assert f'"pid": {os.getpid()}' in out.read_text()
+    with lock.claim(folder), pytest.raises(StateError, match="another `deg run`"):
+        start(folder)
+
+
+def test_a_dry_run_needs_no_claim(folder, snakemake):
+    snakemake("exit(4)")
+    with lock.claim(folder):
+        assert start(folder, "-n") == 4
+
+
+def test_the_lock_of_a_killed_run_is_removed(folder, snakemake, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(workflow, "ask", lambda _, options, environment: asked.append(options))
+    snakemake("")
+    with lock.claim(folder) as claimed:
+        lock.write_record(claimed)
+        locks = folder / ".snakemake" / "locks"
+        locks.mkdir()
+        (locks / "0.input.lock").touch()
+    assert start(folder, "--unlock") == 0
+    assert asked == []
+    assert start(folder) == 0
+    assert asked == [["--unlock"]]
+    assert "the last run was killed" in capsys.readouterr().err
+
+
+def test_a_failed_run_is_explained(folder, snakemake, capsys):
+    snakemake(
+        f"import pathlib; p = pathlib.Path({str(folder)!r}, '.snakemake', 'log'); p.mkdir();"
+        f"(p / '2026.snakemake.log').write_text({LOG!r}); exit(1)"
+    )
+    (folder / "logs" / "import_video").mkdir(parents=True)
+    (folder / "logs" / "import_video" / "b.log").write_text("first\ndeg: b.mp4: empty.\n\n")
+    assert start(folder) == 1
+    said = capsys.readouterr().err.splitlines()
+    at = said.index(f"deg: {folder}: the run did not finish.")
+    assert said[at + 1 : at + 6] == [
+        "  import_video: deg: b.mp4: empty.",
+        f"    ({folder}/logs/import_video/b.log)",
+        "  train_flow: its log is gone",
+        f"    ({folder}/logs/train flow/fast.log)",
+        f"  log of the run: {folder}/.snakemake/log/2026.snakemake.log",
+    ]
+
+
+def test_a_snakemake_that_never_started_is_explained(folder):
+    assert "failed before it wrote a log" in run.explain(folder)
+
+
+def test_each_failed_job_is_named_once():
+    assert run.failures(LOG) == [
+        run.Failure("import_video", "logs/import_video/b.log"),
+        run.Failure("train_flow", "logs/train flow/fast.log"),
+    ]
+    assert run.failures("") == []
+
+
+def test_many_failures_are_counted(folder):
+    log = folder / ".snakemake" / "log" / "2026.snakemake.log"
+    log.parent.mkdir(parents=True)
+    jobs = (f"Error in rule predict:\n    log: logs/predict/{i}.log (check)\n" for i in range(13))
+    log.write_text("".join(jobs))
+    text = run.explain(folder)
+    assert text.count("  predict: ") == 10
+    assert "and 3 more" in text
+
+
+def test_an_empty_log_is_called_so(tmp_path):
+    (tmp_path / "x.log").write_text("\n \n")
+    assert run.last_line(tmp_path / "x.log") == "its log is empty"
+
+
+def supervise_with(number, ready, code, tmp_path):
+    """Supervise a child, and send this process a signal once the child says that it is ready."""
+
+    def send():
+        while not ready.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=send, daemon=True).start()
+    with (tmp_path / "kept").open("w") as kept:
+        return run.supervise(
+            [sys.executable, "-c", code], environment=os.environ, keep_open=kept.fileno()
+        )
+
+
+def test_an_interrupt_waits_for_the_child(tmp_path):
+    ready, done = tmp_path / "ready", tmp_path / "done"
+    code = (
+        f"import time, pathlib; pathlib.Path({str(ready)!r}).touch(); time.sleep(0.5);"
+        f"pathlib.Path({str(done)!r}).touch()"
+    )
+    assert supervise_with(signal.SIGINT, ready, code, tmp_path) == 130
+    assert done.exists()
+
+
+def test_a_termination_is_passed_on(tmp_path):
+    ready = tmp_path / "ready"
+    code = f"import time, pathlib; pathlib.Path({str(ready)!r}).touch(); time.sleep(600)"
+    before = signal.getsignal(signal.SIGTERM)
+    assert supervise_with(signal.SIGTERM, ready, code, tmp_path) == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is before

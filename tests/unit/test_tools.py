@@ -1,0 +1,61 @@
+"""What stands around the package: pins, hooks, scripts."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+def pins():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+def test_every_package_is_pinned_without_a_local_build():
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line) for line in pins())
+    names = [line.split("==")[0].lower() for line in pins()]
+    assert names == sorted(names)
+    assert "deg-core" not in names
+
+
+def test_every_dependency_has_a_pin():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = {re.match(r"[A-Za-z0-9-]+", text)[0].lower() for text in asked}
+    assert names <= {line.split("==")[0].lower().replace("_", "-") for line in pins()}
+
+
+def test_hooks_call_what_is_installed_here():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert [repo["repo"] for repo in hooks] == ["local"]
+    entries = [hook["entry"].split()[0] for hook in hooks[0]["hooks"]]
+    assert set(entries) == {".venv/bin/ruff", ".venv/bin/snakefmt", "tools/large_files.sh"}
+
+
+@pytest.mark.parametrize(("size", "code"), [(500 * 1024, 0), (500 * 1024 + 1, 1)])
+def test_large_files_are_refused(tmp_path, size, code):
+    small, file = tmp_path / "small", tmp_path / "a file"
+    small.write_text("x")
+    file.write_bytes(bytes(size))
+    script = ROOT / "tools" / "large_files.sh"
+    done = subprocess.run([script, small, file, tmp_path / "gone"], capture_output=True, text=True)
+    assert done.returncode == code
+    assert ("a file" in done.stderr) == bool(code)
+
+
+@pytest.mark.parametrize("words", [[], ["a", "b", "c"]])
+def test_the_script_for_camera_videos_says_how_it_is_used(words):
+    done = subprocess.run(
+        [ROOT / "tools" / "real_mouse.sh", *words], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "tools/real_mouse.sh FOLDER [PROJECT]" in done.stderr
+
+
+def test_continuous_integration_runs_what_developers_run():
+    assert "make test" in (ROOT / ".ci" / "run").read_text()

@@ -1,0 +1,164 @@
+"""Settings, tables, and the functions that tell rules their inputs and parameters; no rule."""
+
+import os
+import sys
+import sysconfig
+
+from deg_core.config import check_config
+from deg_core.data.labels import positive_frames
+from deg_core.errors import DegError
+from deg_core.settings import PER_PRESET, resolve, to_json
+from deg_core.splits import ALL, FINAL, plan
+from deg_core.table import check_usable, is_drawn, read_videos, size_of
+from deg_core.versions import VERSIONS
+
+# Jobs run the `deg` of this Python's environment, also if that is not activated.
+os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+
+
+def read_project():
+    """Return the settings, the video table and the videos of each run."""
+    settings = check_config(config, " + ".join(map(os.path.relpath, workflow.configfiles)))
+    table = Path(settings.get("videos", "videos.tsv"))
+    videos = read_videos(table, project=Path())
+    check_usable(videos, table, project=Path(), drawn=drawn_into(settings))
+    annotator = resolve(settings, "labels")["annotator"]
+    positive = {
+        video.video: positive_frames(
+            video.labels, behaviors=settings["behaviors"], annotator=annotator
+        )
+        for video in videos
+        if video.labels
+    }
+    return settings, {video.video: video for video in videos}, plan(settings, videos, positive)
+
+
+def drawn_into(settings):
+    """Return the folder that the example's videos are drawn into; None in any other project."""
+    return Path(settings["example"]["videos"]) if "example" in settings else None
+
+
+try:
+    SETTINGS, VIDEOS, PLAN = read_project()
+except DegError as error:
+    # One sentence and code 2, as everywhere; an exception would also show where it was raised.
+    print(f"deg: {error}", file=sys.stderr)
+    sys.exit(error.exit_code)
+
+# Sorted, so that another order of the table's rows is no change.
+PRETRAIN = sorted(video.video for video in VIDEOS.values() if video.pretrain)
+LABELED = sorted(video.video for video in VIDEOS.values() if video.labels)
+PRESETS = SETTINGS.get("presets", ["fast"])
+PARTS = {run.name: parts for run, parts in PLAN.items()}
+RUNS = list(PLAN)
+FULL_RUNS = [run for run in RUNS if run.n_train == ALL]
+TESTED_RUNS = [run for run in RUNS if PLAN[run].test]
+INFERRING_RUNS = [run for run in FULL_RUNS if run.split == FINAL] or FULL_RUNS
+SUMMARY = expand("results/summary/{table}.csv", table=["metrics", "curves", "confusion", "history"])
+
+
+wildcard_constraints:
+    video="|".join(VIDEOS),
+    preset="|".join(map(re.escape, PRESETS)),
+    split=rf"\d+|{FINAL}",
+    n_train=rf"\d+|{ALL}",
+
+
+def name_of(run):
+    """Name a run, or the run of a job's wildcards, as in paths."""
+    return f"{run.preset}/{run.split}/{run.n_train}"
+
+
+def videos_of(run, *parts):
+    """List the videos of a run's parts; `predicted` are those that get an ethogram."""
+    if name_of(run) not in PARTS:
+        raise WorkflowError(f"{name_of(run)} is no run of this project; config.yaml lists them.")
+    chosen = PARTS[name_of(run)]
+    if parts != ("predicted",):
+        return [video for part in parts for video in getattr(chosen, part)]
+    # A run of the sweep is there for its scores; only full runs are for new videos, too.
+    return list(VIDEOS) if run.n_train == ALL else [*chosen.val, *chosen.test]
+
+
+# --- input functions, named for the files that they return
+
+
+def raw_of(wildcards):
+    """Input function: the raw video."""
+    return str(VIDEOS[wildcards.video].path)
+
+
+def labels_of(wildcards):
+    """Input function: the label file of a video."""
+    return str(VIDEOS[wildcards.video].labels)
+
+
+def per_video(pattern, *parts):
+    """Input function: one file for each video of the parts of the wildcards' run."""
+
+    def files(wildcards):
+        run = name_of(wildcards) if "{run}" in pattern else ""
+        return expand(pattern, run=run, video=videos_of(wildcards, *parts))
+
+    return files
+
+
+# --- parameters
+
+
+def settings_of(section):
+    """Parameter: the settings of a section as one line of JSON, for the wildcards' preset."""
+
+    def text(wildcards):
+        preset = wildcards.preset if section in PER_PRESET else None
+        values = resolve(SETTINGS, section, preset)
+        if section == "labels":
+            values["behaviors"] = SETTINGS["behaviors"]
+        return to_json(values)
+
+    return text
+
+
+def flags_of(**flags):
+    """Parameter: the ids of the wildcards' run, by flag; ids need no quotes.
+
+    One text, since Snakemake compares parameters as a set: train and val might change places.
+    """
+
+    def text(wildcards):
+        return " ".join(
+            f"--{flag.replace('_', '-')} {' '.join(videos_of(wildcards, part))}"
+            for flag, part in flags.items()
+        )
+
+    return text
+
+
+def identity_of_raw(wildcards):
+    """Parameter: what tells a raw video from another one that takes its place."""
+    video = VIDEOS[wildcards.video]
+    if is_drawn(video, drawn_into(SETTINGS)):
+        # It may have to be drawn yet, and must be the same to Snakemake before and after.
+        return f"drawn from seed {SETTINGS['example']['seed']}"
+    return f"{size_of(video.path)} bytes or images"
+
+
+# --- resources; they change no result, and never make anything stale
+
+
+def memory(first, most):
+    """Resource: megabytes, more with each attempt, since retries also follow other failures."""
+
+    def megabytes(wildcards, attempt):
+        return min(first * attempt, most)
+
+    return megabytes
+
+
+def minutes(first):
+    """Resource: run time, more with each attempt."""
+
+    def runtime(wildcards, attempt):
+        return first * attempt
+
+    return runtime

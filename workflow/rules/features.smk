@@ -1,0 +1,79 @@
+"""The feature extractor: trained once per run, then applied to whole videos."""
+
+
+rule train_features:
+    input:
+        imports=per_video("results/import/{video}.h5", "train", "val"),
+        labels=per_video("results/labels/{video}.csv", "train", "val"),
+        backgrounds=per_video("results/stats/{video}.background.png", "train", "val"),
+        stats="results/stats/rgb.json",
+        flow="results/models/flow/{preset}.pt",
+    output:
+        model="results/models/features/{preset}/{split}/{n_train}.pt",
+        history="results/models/features/{preset}/{split}/{n_train}.history.csv",
+        record="results/models/features/{preset}/{split}/{n_train}.run.json",
+    log:
+        "logs/train_features/{preset}/{split}/{n_train}.log",
+    benchmark:
+        "benchmarks/train_features/{preset}/{split}/{n_train}.tsv"
+    conda:
+        "../envs/deg.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=memory(16000, 48000),
+        runtime=minutes(480),
+    params:
+        videos=flags_of(train_videos="train", val_videos="val"),
+        settings=settings_of("features"),
+        version=VERSIONS["train_features"],
+        state="state/train_features/{preset}/{split}/{n_train}",
+    shell:
+        "deg train-features"
+        " {params.videos}"
+        " --imports results/import"
+        " --labels results/labels"
+        " --backgrounds results/stats"
+        " --stats {input.stats:q}"
+        " --flow {input.flow:q}"
+        " --settings {params.settings:q}"
+        " --state {params.state:q}"
+        " --threads {threads}"
+        " --model {output.model:q}"
+        " --history {output.history:q}"
+        " --record {output.record:q}"
+        " &> {log:q}"
+
+
+rule extract_features:
+    input:
+        store="results/import/{video}.h5",
+        background="results/stats/{video}.background.png",
+        flow="results/models/flow/{preset}.pt",
+        features="results/models/features/{preset}/{split}/{n_train}.pt",
+    output:
+        features="results/features/{preset}/{split}/{n_train}/{video}.h5",
+    log:
+        "logs/extract_features/{preset}/{split}/{n_train}/{video}.log",
+    benchmark:
+        "benchmarks/extract_features/{preset}/{split}/{n_train}/{video}.tsv"
+    conda:
+        "../envs/deg.yaml"
+    threads: 4
+    resources:
+        gpu=1,
+        mem_mb=memory(6000, 24000),
+        runtime=minutes(120),
+    params:
+        settings=settings_of("extract"),
+        version=VERSIONS["extract_features"],
+    shell:
+        "deg extract-features"
+        " --store {input.store:q}"
+        " --background {input.background:q}"
+        " --flow {input.flow:q}"
+        " --features {input.features:q}"
+        " --out {output.features:q}"
+        " --settings {params.settings:q}"
+        " --threads {threads}"
+        " &> {log:q}"
