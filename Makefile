@@ -36,7 +36,8 @@ demo: $(READY)
 	$(BIN)/deg demo
 
 example: $(READY)
-	$(BIN)/deg demo --configfile example/full.yaml
+	$(BIN)/deg run example/proper
+	$(BIN)/deg report example/proper
 
 test: lint
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 -m "not slow"
@@ -62,4 +63,6 @@ schema: $(READY)
 	$(BIN)/python tools/make_schema.py
 
 clean:
-	rm -rf results state logs benchmarks .snakemake report.html example/videos
+	for project in . example/proper; do (cd $$project && \
+		rm -rf results state logs benchmarks .snakemake report.html); done
+	rm -rf example/videos

@@ -14,7 +14,7 @@ import yaml
 
 from deg_core.errors import ConfigError
 from deg_core.explain import explain, nearest
-from deg_core.settings import PER_PRESET, PRESETS, SECTIONS, schema_of
+from deg_core.settings import DEFAULT_PRESETS, PER_PRESET, PRESETS, SECTIONS, schema_of
 
 Schema = dict[str, Any]
 
@@ -66,7 +66,7 @@ def schema(own_presets: Sequence[str] = ()) -> Schema:
                 "type": "array",
                 "items": {"type": "string"},
                 "minItems": 1,
-                "default": ["fast"],
+                "default": DEFAULT_PRESETS,
                 "description": "Presets to train, built-in ones or those of preset_base.",
             },
             "preset_base": {
@@ -276,7 +276,7 @@ def _presets(config: Mapping[str, Any]) -> Iterator[str]:
             )
         if name in PRESETS or name == COMMON:
             yield f"preset_base: '{name}' is taken; choose another name for your preset."
-    presets = config.get("presets") or ["fast"]
+    presets = config.get("presets") or DEFAULT_PRESETS
     for name in presets:
         if name not in PRESETS and name not in own:
             yield (

@@ -7,6 +7,7 @@ A stage declares its arguments once, as keyword-only parameters with annotations
 import argparse
 import functools
 import inspect
+import json
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
@@ -144,6 +145,6 @@ def settings_text(name: str, cls: type) -> str:
     """List the keys of a settings dataclass with their defaults, for the end of a help text."""
     lines = [f"keys of {flag_name(name)} and their defaults:"]
     for item in fields(cls):
-        default = "{...}" if is_dataclass(item.default) else repr(item.default)
+        default = "{...}" if is_dataclass(item.default) else json.dumps(item.default)
         lines.append(f"  {item.name} = {default}\n      {item.metadata.get('text', '')}")
     return "\n".join(lines)

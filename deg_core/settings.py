@@ -314,6 +314,9 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
 }  # fmt: skip
 
 
+DEFAULT_PRESETS = ["lite"]  # runs anywhere; what a config.yaml without `presets` gets
+
+
 def resolve(config: Mapping[str, Any], section: str, preset: str | None = None) -> dict[str, Any]:
     """Merge the settings of one section: defaults, preset, the user's common part and preset.
 

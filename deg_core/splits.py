@@ -14,7 +14,7 @@ from typing import Any
 
 from deg_core.division import Division, divide
 from deg_core.errors import ConfigError
-from deg_core.settings import SplitSettings, from_dict, resolve
+from deg_core.settings import DEFAULT_PRESETS, SplitSettings, from_dict, resolve
 from deg_core.table import Video, fixed_parts
 
 FINAL = "final"
@@ -79,7 +79,7 @@ def runs(config: Mapping[str, Any]) -> list[Run]:
     config
         A configuration that was checked.
     """
-    presets = config.get("presets") or ["fast"]
+    presets = config.get("presets") or DEFAULT_PRESETS
     splits = from_dict(SplitSettings, resolve(config, "splits"))
     sweep = resolve(config, "sweep")
     numbers = [str(number) for number in range(splits.count)]

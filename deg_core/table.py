@@ -69,7 +69,8 @@ def read_videos(path: Path, *, project: Path | None = None) -> list[Video]:
     ------
     ConfigError
         If the table is missing or not text; a column is missing, unknown or there twice; a row has
-        too many cells; an id is not usable or there twice; `path` is empty; `pretrain` is neither
+        too many cells; an id is not usable or there twice; `path` is empty; a path has a brace;
+        `pretrain` is neither
         yes nor no; `split` is not a part; a group has two fixed parts; a label file that the table
         names is missing.
     """
@@ -142,6 +143,12 @@ def _read_row(
     where = f"{path}: video {video}"
     if not row["path"]:
         raise ConfigError(f"{where}: the column 'path' is empty; name the raw file.")
+    for name in ("path", "labels"):
+        if re.search(r"[{}]", row[name]):
+            raise ConfigError(
+                f"{where}: the column '{name}' has a brace in '{row[name]}', which means something "
+                "else to Snakemake; rename the file or its folder."
+            )
     return Video(
         video=video,
         path=Path(row["path"]),

@@ -1,6 +1,23 @@
 """Fixtures that several tests share; the folder itself is importable (``import videos``)."""
 
+import os
 import sys
 from pathlib import Path
 
+import pytest
+
+# Read when the libraries are imported. One thread, on the processor: the sums of floats, and so
+# the tests, are the same on every machine, and tests that run side by side do not get in each
+# other's way.
+for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+os.environ.setdefault("DEG_DEVICE", "cpu")
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session")
+def tiny_project(tmp_path_factory):
+    """Folder ``results`` of a project of three small videos, all models trained; do not change."""
+    import tiny
+
+    return tiny.build(tmp_path_factory.mktemp("tiny") / "results")

@@ -30,7 +30,6 @@ augment: {flip_ud: 0.5}
 YAML
 
 deg add "$project" "$videos"/mouse*.mp4
-deg doctor "$project"
 deg run "$project"
 # Prints F1 of each behavior and their mean on the test videos, beside the chance level.
 deg report "$project"

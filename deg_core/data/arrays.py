@@ -1,7 +1,7 @@
 """Features and predictions: one row per frame, in HDF5.
 
-Writes and reads ``results/features/**.h5`` and ``results/predictions/**.h5``. Extraction streams,
-so features are written part by part; both are read as a whole.
+Writes and reads ``results/features/**.h5`` and ``results/predictions/**.h5``. Features are large:
+they are written part by part, and prediction reads them so; training reads them as a whole.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Literal
 import h5py
 import numpy as np
 
-from deg_core.data.hdf5 import SafeFile
+from deg_core.data.hdf5 import SafeFile, read_text, write_text
 from deg_core.data.publish import damage_of, open_hdf5, publish_hdf5
 from deg_core.errors import StateError
 
@@ -189,6 +189,65 @@ def read_features(path: Path) -> Features:
     return Features(**_read(path, FEATURES, of_behaviors=("logits",)))
 
 
+class FeatureRows:
+    """Both feature vectors of each frame side by side, spatial first, read where they are asked.
+
+    Parameters
+    ----------
+    file
+        An open file of features.
+    path
+        Its path, for the messages.
+
+    Attributes
+    ----------
+    n_features
+        Numbers per frame, 2D.
+    logits
+        (T, K) float32: the extractor's own answer.
+    fps, behaviors, digest
+        As in `Features`.
+    """
+
+    def __init__(self, file: h5py.File, path: Path) -> None:
+        self._file, self._path = file, path
+        about = _about(file, path, FEATURES, of_behaviors=("logits",))
+        self.fps, self.behaviors, self.digest = (about[k] for k in ("fps", "behaviors", "digest"))
+        with damage_of(path):
+            self.logits: np.ndarray = file["logits"][()].astype(np.float32, copy=False)
+        self.n_features = file["spatial"].shape[1] + file["flow"].shape[1]
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """Read some frames, (n, 2D) float32.
+
+        Raises
+        ------
+        StateError
+            If the file is damaged.
+        """
+        with damage_of(self._path):
+            parts = [self._file[name][rows] for name in ("spatial", "flow")]
+        return np.concatenate(parts, axis=1, dtype=np.float32)
+
+
+@contextmanager
+def open_features(path: Path) -> Iterator[FeatureRows]:
+    """Open the features of one video for reading part by part.
+
+    Raises
+    ------
+    StateError
+        If the file is missing, damaged or holds something else.
+    """
+    with damage_of(path):
+        file = h5py.File(path, "r", locking=False)
+    with file:
+        yield FeatureRows(file, path)
+
+
 def write_predictions(path: Path, predictions: Predictions) -> None:
     """Write the predictions of one video.
 
@@ -247,25 +306,37 @@ def _describe(
     file: h5py.File, *, n_frames: int, fps: float, behaviors: Sequence[str], digest: str
 ) -> None:
     names = json.dumps(list(behaviors), ensure_ascii=False)
-    file.attrs.update(n_frames=n_frames, fps=float(fps), behaviors=names, digest=digest)
+    file.attrs.update(n_frames=n_frames, fps=float(fps))
+    write_text(file, "behaviors", names)
+    write_text(file, "digest", digest)
 
 
 def _read(path: Path, names: Sequence[str], *, of_behaviors: Sequence[str]) -> dict[str, object]:
     """Read arrays and attributes, and check that they fit each other."""
     with damage_of(path), open_hdf5(path) as file:
+        about = _about(file, path, names, of_behaviors=of_behaviors)
         arrays = {name: file[name][()].astype(np.float32, copy=False) for name in names}
+    return arrays | about
+
+
+def _about(
+    file: h5py.File, path: Path, names: Sequence[str], *, of_behaviors: Sequence[str]
+) -> dict[str, object]:
+    """Read the attributes, and check that the arrays fit them and each other."""
+    with damage_of(path):
+        shapes = {name: file[name].shape for name in names}
         n_frames = int(file.attrs["n_frames"])
-        fps, digest = float(file.attrs["fps"]), str(file.attrs["digest"])
-        text = str(file.attrs["behaviors"])
+        fps, digest = float(file.attrs["fps"]), read_text(file, "digest")
+        text = read_text(file, "behaviors")
     try:
         behaviors = tuple(json.loads(text))
     except ValueError as error:
         raise StateError(f"{path}: its behaviors are no list; delete it and run again.") from error
-    for name, values in arrays.items():
+    for name, shape in shapes.items():
         width = len(behaviors) if name in of_behaviors else None
-        if values.ndim != 2 or len(values) != n_frames or width not in (None, values.shape[-1]):
+        if len(shape) != 2 or shape[0] != n_frames or width not in (None, shape[1]):
             raise StateError(
-                f"{path}: {name} is {values.shape}, for {n_frames} frames and {len(behaviors)} "
+                f"{path}: {name} is {shape}, for {n_frames} frames and {len(behaviors)} "
                 "behaviors; delete it and run again."
             )
-    return {**arrays, "fps": fps, "behaviors": behaviors, "digest": digest}
+    return {"fps": fps, "behaviors": behaviors, "digest": digest}

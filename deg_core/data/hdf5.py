@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 
 class Disk(io.RawIOBase):
@@ -115,3 +116,19 @@ class SafeFile(h5py.File):
         finally:
             self._disk.close()
         self.check()
+
+
+def write_text(file: h5py.File, name: str, text: str) -> None:
+    """Write a text attribute of fixed length.
+
+    h5py's usual texts lie in a heap without a checksum, where damage makes the library hang.
+    """
+    content = text.encode()
+    kind = h5py.string_dtype("utf-8", max(len(content), 1))
+    file.attrs.create(name, np.array(content, dtype=kind))
+
+
+def read_text(file: h5py.File, name: str) -> str:
+    """Read a text attribute, of fixed length or not."""
+    value = file.attrs[name]
+    return value.decode() if isinstance(value, bytes) else str(value)

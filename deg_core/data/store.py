@@ -15,7 +15,7 @@ import cv2
 import h5py
 import numpy as np
 
-from deg_core.data.hdf5 import SafeFile
+from deg_core.data.hdf5 import SafeFile, read_text, write_text
 from deg_core.data.publish import damage_of, open_hdf5
 from deg_core.errors import StateError
 
@@ -110,8 +110,9 @@ class StoreWriter:
         self._file.create_dataset("timestamps", data=np.asarray(timestamps, np.float64))
         height, width, channels = self.shape
         self._file.attrs.update(
-            n_frames=self.n_frames, height=height, width=width, channels=channels, store=self.store
+            n_frames=self.n_frames, height=height, width=width, channels=channels
         )
+        write_text(self._file, "store", self.store)
         self._file.attrs.update(attributes)
 
     def _compress(self, frame: np.ndarray) -> np.ndarray:
@@ -168,14 +169,12 @@ class FrameStore:
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         with damage_of(self.path), open_hdf5(self.path) as file:
-            attributes = dict(file.attrs)
-            length = self._length(file)
-            self.n_frames = int(attributes["n_frames"])
-            self.fps = float(attributes["fps"])
-            self.shape = (int(attributes["height"]), int(attributes["width"]))
-            self.channels = int(attributes["channels"])
-            self.store = str(attributes["store"])
-            self.variable_rate = bool(attributes["variable_rate"])
+            about = file.attrs
+            self.n_frames, self.fps = int(about["n_frames"]), float(about["fps"])
+            self.shape = (int(about["height"]), int(about["width"]))
+            self.channels, self.variable_rate = int(about["channels"]), bool(about["variable_rate"])
+            self.store = read_text(file, "store")
+            length = len(file["frames"]) if self.store == "raw" else len(file["offsets"]) - 1
         if length != self.n_frames:
             raise StateError(
                 f"{self.path}: holds {length} frames, but says {self.n_frames}; "
@@ -189,7 +188,7 @@ class FrameStore:
     @property
     def timestamps(self) -> np.ndarray:
         """Times of the frames, (T,) float64, in seconds from the first."""
-        with open_hdf5(self.path) as file:
+        with damage_of(self.path), open_hdf5(self.path) as file:
             return file["timestamps"][()]
 
     def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -288,12 +287,6 @@ class FrameStore:
                 raise OSError(f"frame {start + number} is no picture")
             cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=frames[number])
         return frames
-
-    @staticmethod
-    def _length(file: h5py.File) -> int:
-        if file.attrs["store"] == "raw":
-            return len(file["frames"])
-        return len(file["offsets"]) - 1
 
 
 def _decompress(data: np.ndarray) -> np.ndarray | None:

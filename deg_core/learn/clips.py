@@ -122,7 +122,7 @@ def normalize(clips: Tensor, mean: Tensor, std: Tensor) -> Tensor:
 
 def ahead(
     make: Callable[[np.ndarray], ClipBatch], orders: Sequence[np.ndarray]
-) -> Generator[ClipBatch]:
+) -> Generator[ClipBatch, None, None]:
     """Make batches in a thread of their own while the caller computes, in the given order.
 
     Parameters

@@ -43,7 +43,7 @@ class Task(Protocol):
     def n_steps(self) -> int:
         """Count the steps of an epoch."""
 
-    def batches(self, epoch: int, start: int) -> Generator[Any]:
+    def batches(self, epoch: int, start: int) -> Generator[Any, None, None]:
         """Batches of an epoch from step ``start`` on; the epoch alone decides their order."""
 
     def loss(self, batch: Any, generator: torch.Generator) -> Tensor:

@@ -1,5 +1,7 @@
 """A sequence model over a whole video in bounded memory, equal to one pass over all of it."""
 
+from typing import Protocol
+
 import numpy as np
 import torch
 from torch import nn
@@ -10,10 +12,18 @@ from deg_core.settings import SequenceSettings
 TILE = 4096
 
 
+class Rows(Protocol):
+    """An array (T, D) float32 of which a slice of frames is all that is ever asked."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice) -> np.ndarray: ...
+
+
 @torch.inference_mode()
 def tiled(
     network: nn.Module,
-    features: np.ndarray,
+    features: Rows,
     settings: SequenceSettings,
     device: torch.device,
     *,
@@ -28,7 +38,7 @@ def tiled(
     network
         Sequence model, (1, D, T) to (1, K, T).
     features
-        (T, D) float32.
+        (T, D) float32: an array, or rows that are read from a file a tile at a time.
     settings
         The model's settings: they tell its receptive field.
     device

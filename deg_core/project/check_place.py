@@ -16,7 +16,7 @@ from deg_core.errors import StateError
 from deg_core.project import lock, machine
 from deg_core.project.findings import Finding, caught, warning
 from deg_core.project.folder import Project
-from deg_core.settings import base_preset
+from deg_core.settings import DEFAULT_PRESETS, base_preset
 from deg_core.splits import runs
 
 # Spatial and flow features of one frame and run, as 32-bit numbers; the rest is small beside them.
@@ -109,7 +109,7 @@ def _graphics(project: Project, environment: Mapping[str, str]) -> Iterator[Find
                 "everything runs on the processor; install a torch that fits the card's driver."
             )
         return
-    presets = project.config.get("presets") or ["fast"]
+    presets = project.config.get("presets") or DEFAULT_PRESETS
     large = [name for name in presets if base_preset(project.config, name) not in SMALL_PRESETS]
     if large:
         yield warning(

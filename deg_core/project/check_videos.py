@@ -1,12 +1,14 @@
 """What is wrong with the raw videos, and with what was imported from them."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deg_core.data.publish import open_hdf5
 from deg_core.data.spotcheck import Spots, spot_check
 from deg_core.data.video import VideoInfo, probe
+from deg_core.errors import StateError
 from deg_core.progress import track
 from deg_core.project.findings import Finding, caught, warning
 from deg_core.project.folder import Project
@@ -44,7 +46,7 @@ def examine_videos(project: Project, measured: Measured) -> Iterator[Finding]:
         store = project.place(f"results/import/{video.video}.h5")
         raw = project.place(video.path)
         if raw.exists():
-            yield from caught(_raw(video, raw, settings, measured, imported=store.exists()))
+            yield from caught(_raw(video, raw, store, settings, measured))
         elif store.exists():
             yield from caught(_only_imported(video, store, settings, measured))
         elif not is_drawn(video, project.drawn):
@@ -56,15 +58,36 @@ def examine_videos(project: Project, measured: Measured) -> Iterator[Finding]:
 
 
 def _raw(
-    video: Video, raw: Path, settings: ImportSettings, measured: Measured, *, imported: bool
+    video: Video, raw: Path, store: Path, settings: ImportSettings, measured: Measured
 ) -> Iterator[Finding]:
     info = probe(raw, image_fps=settings.image_fps)
     spots = spot_check(info)
-    measured.lengths[video.video] = spots.n_frames
+    measured.lengths[video.video] = decoded_length(store, info) or spots.n_frames
     measured.rates[video.video] = spots.timing.fps
-    if not imported:
+    if not store.exists():
         measured.import_bytes += store_bytes(info, spots, settings)
     yield from _oddities(info, spots, settings)
+
+
+def decoded_length(store: Path, info: VideoInfo) -> int | None:
+    """Look up how many frames were decoded, which is surer than any count without decoding.
+
+    Parameters
+    ----------
+    store
+        The import, which need not exist.
+    info
+        Of the raw video.
+
+    Returns
+    -------
+    int or None
+        None if this very file has not been imported, or the import is damaged.
+    """
+    with suppress(StateError), open_hdf5(store) as file:
+        if int(file.attrs["source_bytes"]) == info.size:
+            return int(file.attrs["n_frames"])
+    return None
 
 
 def _oddities(info: VideoInfo, spots: Spots, settings: ImportSettings) -> Iterator[Finding]:

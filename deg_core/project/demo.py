@@ -37,7 +37,7 @@ def demo(*, options: Sequence[str], environment: Mapping[str, str]) -> int:
         )
     code = run(root, options=options, environment=environment)
     if code == 0 and not workflow.is_dry(options):
-        report.report(root, out=None, environment=environment)
+        report.report(root, out=None, environment=environment, options=options)
         print(where_to_look(root))
     return code
 

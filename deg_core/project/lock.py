@@ -66,10 +66,12 @@ def _lock(handle: TextIO, folder: Path) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         record = _read(handle)
-        who = f"process {record.get('pid', '?')} on {record.get('host', '?')}"
+        # `deg run` itself may have been killed, with its Snakemake living on.
+        here = machine.workers(folder)[:1] or [record.get("pid", "?")]
         raise StateError(
-            f"{folder}: another `deg run` is at work in this folder ({who}); "
-            "wait until it ends, or stop it with Ctrl-C in its terminal."
+            f"{folder}: another `deg run` is at work in this folder (process {here[0]} on "
+            f"{record.get('host', '?')}); wait until it ends, or stop it with Ctrl-C in its "
+            "terminal."
         ) from error
 
 

@@ -15,7 +15,7 @@ from deg_core.data.publish import publish_text
 from deg_core.errors import ConfigError, StateError
 from deg_core.progress import log
 from deg_core.project.folder import CONFIG, TABLE
-from deg_core.settings import PRESETS, SECTIONS, to_dict
+from deg_core.settings import DEFAULT_PRESETS, SECTIONS, to_dict
 
 COLUMNS = ("video", "path", "group", "pretrain", "labels", "split")
 GITIGNORE = """\
@@ -38,9 +38,10 @@ CONFIG_TEXT = """\
 # Adding, renaming or reordering behaviors trains anew, but never touches a label file.
 behaviors: {behaviors}
 
-# The models to train: fast is the paper's smallest model; lite learns from scratch within minutes
-# on a processor, for a first look. Several are trained and reported side by side.
-presets: [fast]
+# The models to train: lite is small and learns from scratch within minutes, on a processor, too;
+# fast is the paper's smallest model and wants a graphics card. Several are trained and reported
+# side by side.
+presets: {presets}
 
 # Whose labels train, where a label file holds those of several annotators.
 # labels: {labels}
@@ -129,7 +130,7 @@ def config_text(behaviors: Sequence[str]) -> str:
         augment=of("augment", "flip_lr", "flip_ud", "degrees"),
         postprocess=of("postprocess", "percentile"),
         figures=of("figures", "ethograms"),
-        presets=", ".join(PRESETS),
+        presets=flow_style(DEFAULT_PRESETS),
     )
 
 

@@ -1,15 +1,21 @@
 """`deg report`: all figures and tables of a project in one page that opens offline."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deg_core.errors import ConfigError
+from deg_core.errors import ConfigError, StateError
 from deg_core.progress import log
 from deg_core.project import scores, workflow
 from deg_core.project.folder import open_project
 
 
-def report(folder: Path, *, out: Path | None, environment: Mapping[str, str]) -> int:
+def report(
+    folder: Path,
+    *,
+    out: Path | None,
+    environment: Mapping[str, str],
+    options: Sequence[str] = (),
+) -> int:
     """Write the report of a project and print the scores of its runs.
 
     Parameters
@@ -20,6 +26,8 @@ def report(folder: Path, *, out: Path | None, environment: Mapping[str, str]) ->
         The page, an .html file; default: report.html in the project.
     environment
         Of the process.
+    options
+        Further options of Snakemake, such as another file of settings.
 
     Returns
     -------
@@ -38,7 +46,14 @@ def report(folder: Path, *, out: Path | None, environment: Mapping[str, str]) ->
     if page.suffix != ".html":
         raise ConfigError(f"--out: '{out}' must end in .html, the form of the report.")
     page.parent.mkdir(parents=True, exist_ok=True)
-    workflow.ask(folder, options=["--report", str(page)], environment=environment)
+    try:
+        workflow.ask(folder, options=[*options, "--report", str(page)], environment=environment)
+    except StateError as error:
+        if "does not exist" not in str(error):
+            raise
+        raise StateError(
+            f"{folder}: results for the report are missing; `deg run {folder}` computes them."
+        ) from error
     print("\n".join(scores.full(folder / "results")))
     log(f"{page}: written; it opens in any browser, offline.")
     return 0

@@ -62,7 +62,9 @@ def run(folder: Path, *, options: Sequence[str], environment: Mapping[str, str])
             workflow.ask(folder, options=["--unlock"], environment=environment)
         lock.write_record(claimed)
         code = supervise(command, environment=jobs, keep_open=claimed.descriptor)
-    if code not in (0, 130):
+    if code == 130:
+        log(f"deg: {folder}: interrupted; what was done is kept, and `deg run {folder}` goes on.")
+    elif code:
         log(explain(folder))
     return code
 

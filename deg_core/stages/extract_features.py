@@ -92,6 +92,14 @@ def run(
         Settings of the stage, as JSON.
     threads
         Threads to use.
+
+    Raises
+    ------
+    ModelError
+        If a model is damaged, or the two do not belong together.
+    StateError
+        If the video or its background is damaged, the features are not finite, or the result
+        cannot be written.
     """
     device = choose(threads)
     motion = Motion.load(flow, device)

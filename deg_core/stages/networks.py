@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from deg_core.errors import ModelError
 from deg_core.learn.clips import normalize, to_unit
 from deg_core.models import files, flow, sequence
 from deg_core.models.two_stream import StreamOutput, TwoStream
@@ -107,11 +108,11 @@ def load_two_stream(path: Path, motion: Motion, device: torch.device) -> tuple[T
     Raises
     ------
     ModelError
-        If it was trained behind another motion network than ``motion``.
+        If the file is damaged, or was trained behind another motion network than ``motion``.
     """
     content = files.load(path, stage="train_features")
     if content["flow_sha256"] != motion.sha256:
-        raise files.ModelError(
+        raise ModelError(
             f"{path}: it was trained behind another flow model than the one given; run "
             "train_features again, or give the flow model of its preset."
         )

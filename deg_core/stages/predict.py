@@ -1,16 +1,15 @@
-"""Turn the features of one video into probabilities."""
+"""Turn the features of one video into probabilities; features are read a tile at a time."""
 
 from pathlib import Path
 
 import numpy as np
 
-from deg_core.data.arrays import Predictions, read_features, write_predictions
+from deg_core.data.arrays import Predictions, open_features, write_predictions
 from deg_core.errors import ModelError
 from deg_core.learn.device import choose
 from deg_core.learn.tiling import tiled
 from deg_core.settings import SequenceSettings, from_dict
 from deg_core.stages.networks import load_sequence
-from deg_core.stages.train_sequence import joined
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -35,26 +34,25 @@ def run(*, features: Path, model: Path, out: Path, threads: int) -> None:
     Raises
     ------
     ModelError
-        If the model was trained for other behaviors or another number of features.
+        If the model is damaged, or was trained for other behaviors or another number of features.
+    StateError
+        If the features are damaged, or the predictions cannot be written.
     """
     device = choose(threads)
     network, content = load_sequence(model, device)
-    found = read_features(features)
-    array = joined(found)
-    if content["n_features"] != array.shape[1] or content["behaviors"] != list(found.behaviors):
-        raise ModelError(
-            f"{model}: expected features of {content['n_features']} numbers for "
-            f"{content['behaviors']}, found {array.shape[1]} for {list(found.behaviors)} in "
-            f"{features}; extract and train again."
-        )
     settings = from_dict(SequenceSettings, content["settings"])
-    write_predictions(
-        out,
-        Predictions(
-            probabilities=sigmoid(tiled(network, array, settings, device)),
-            feature_probabilities=sigmoid(found.logits),
-            fps=found.fps,
-            behaviors=tuple(content["behaviors"]),
-            digest=found.digest,
-        ),
-    )
+    with open_features(features) as rows:
+        if (content["n_features"], content["behaviors"]) != (rows.n_features, [*rows.behaviors]):
+            raise ModelError(
+                f"{model}: expected features of {content['n_features']} numbers for "
+                f"{content['behaviors']}, found {rows.n_features} for {list(rows.behaviors)} in "
+                f"{features}; extract and train again."
+            )
+        predicted = Predictions(
+            probabilities=sigmoid(tiled(network, rows, settings, device)),
+            feature_probabilities=sigmoid(rows.logits),
+            fps=rows.fps,
+            behaviors=rows.behaviors,
+            digest=rows.digest,
+        )
+    write_predictions(out, predicted)

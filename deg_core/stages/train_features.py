@@ -1,6 +1,6 @@
 """Train the feature extractor: two streams from clips to the behaviors of their center frame."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import cv2
@@ -10,9 +10,9 @@ from torch import Tensor
 
 from deg_core.data.labels import read_frame_labels
 from deg_core.data.statistics import read_background
-from deg_core.errors import LabelError
+from deg_core.errors import LabelError, StateError
 from deg_core.learn.augment import augment
-from deg_core.learn.clips import ClipBatch, ClipSource, ahead, epoch_order, to_unit
+from deg_core.learn.clips import ClipBatch, ClipSource, ahead, cut, epoch_order, to_unit
 from deg_core.learn.device import choose
 from deg_core.learn.fit import Fit
 from deg_core.learn.losses import focal_bce, log_odds, positive_weights
@@ -43,6 +43,7 @@ class FeatureTask:
         self.settings, self.device = settings, device
         self.source, self.labels = train
         self.val_source, self.val_labels = val
+        self.metric, self.direction = chosen_by(self.val_labels)
         self.samples, self.val_samples = known_frames(self.labels), known_frames(self.val_labels)
         positives, negatives = count(self.labels)
         torch.manual_seed(settings.seed)
@@ -59,15 +60,19 @@ class FeatureTask:
         batches = -(-len(self.samples) // self.settings.batch_size)
         return min(self.settings.steps_per_epoch, batches)
 
-    def batches(self, epoch: int, start: int) -> Iterator[ClipBatch]:
+    def batches(self, epoch: int, start: int) -> Generator[ClipBatch, None, None]:
         """Shuffled clips of frames whose labels are known at least in part."""
         size = self.settings.batch_size
         order = epoch_order(
             self.samples, seed=self.settings.seed, epoch=epoch, limit=size * self.n_steps(),
             weights=self.weights,
         )  # fmt: skip
-        cut = [order[i : i + size] for i in range(start * size, len(order), size)]
-        return ahead(lambda rows: self.source.batch(rows, self.labels), cut)
+        # Batch norm needs two values per channel, also where maps have shrunk to one pixel: a
+        # batch of one clip holds it twice.
+        rows = [
+            r.repeat(2 if len(r) == 1 else 1, axis=0) for r in cut(order, size=size, start=start)
+        ]
+        return ahead(lambda r: self.source.batch(r, self.labels), rows)
 
     def loss(self, batch: ClipBatch, generator: torch.Generator) -> Tensor:
         """Focal loss of the fused logits of augmented clips."""
@@ -83,16 +88,26 @@ class FeatureTask:
 
     def validate(self) -> dict[str, float]:
         """Score all known frames of the validation videos."""
-        size = 2 * self.settings.batch_size
-        cut = np.split(self.val_samples, range(size, len(self.val_samples), size))
+        rows = cut(self.val_samples, size=2 * self.settings.batch_size)
         logits, labels = [], []
-        for batch in ahead(lambda rows: self.val_source.batch(rows, self.val_labels), cut):
+        for batch in ahead(lambda r: self.val_source.batch(r, self.val_labels), rows):
             logits.append(self.extractor.score_bytes(batch.clips).logits)
             labels.append(batch.labels.to(self.device))
         joined, truth = torch.cat(logits), torch.cat(labels)
         loss = float(self._loss(joined, truth))
         scores = classification_scores(torch.sigmoid(joined).cpu().numpy(), truth.cpu().numpy())
         return {"loss": loss, **scores}
+
+
+def chosen_by(val_labels: Sequence[np.ndarray]) -> tuple[str, str]:
+    """Name the metric that chooses the best epoch, and which direction is better.
+
+    F1 on validation; where no behavior ever occurs there, every F1 is 0 and the loss chooses.
+    """
+    if any((table == 1).any() for table in val_labels):
+        return "f1_macro", "higher"
+    log("no behavior occurs in the validation part; the best epoch is chosen by the loss.")
+    return "loss", "lower"
 
 
 def known_frames(labels: Sequence[np.ndarray]) -> np.ndarray:
@@ -111,14 +126,15 @@ def count(labels: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
 
 
 def rarity(samples: np.ndarray, labels: Sequence[np.ndarray], exponent: float) -> np.ndarray | None:
-    """Weigh each sample by how rare its behaviors are; None if the exponent is 0.
+    """Weigh each sample, in the order of `known_frames`, by how rare its behaviors are.
 
+    None if the exponent is 0, where all weigh alike.
     The weight is the sum over a frame's behaviors of (their share of all positives) ** -exponent;
     frames of background weigh as background does.
     """
     if exponent == 0:
         return None
-    chosen = np.stack([labels[v][f] for v, f in samples]) == 1
+    chosen = np.concatenate([t[samples[samples[:, 0] == v, 1]] for v, t in enumerate(labels)]) == 1
     with_background = np.column_stack([~chosen.any(1), chosen])
     share = with_background.sum(0) / with_background.sum()
     weight = np.where(share > 0, np.where(share > 0, share, 1.0) ** -exponent, 0.0)
@@ -149,6 +165,24 @@ def read_labels(folder: Path, videos: Sequence[str], part: str) -> tuple[list[st
     if not any((table >= 0).any() for _, table in tables):
         raise LabelError(f"{folder}: no frame of the {part} part is labelled; label more videos.")
     return list(names), [table for _, table in tables]
+
+
+def check_lengths(
+    labels: Path, videos: Sequence[str], tables: Sequence[np.ndarray], n_frames: Sequence[int]
+) -> None:
+    """Check that each video has one row of labels per frame.
+
+    Raises
+    ------
+    StateError
+        If it has not: labels and video were not imported together.
+    """
+    for video, table, n in zip(videos, tables, n_frames, strict=True):
+        if len(table) != n:
+            raise StateError(
+                f"{labels / video}.csv: {len(table)} frames, but the imported video has {n}; "
+                "delete it and run again, so that the labels are checked against the video."
+            )
 
 
 def run(
@@ -197,6 +231,21 @@ def run(
         Learning curves to write, csv.
     record
         Run record to write, json.
+
+    Raises
+    ------
+    LabelError
+        If a part has no labels, or the parts hold different behaviors.
+    VideoError
+        If the videos were imported at different sizes.
+    ModelError
+        If the flow model cannot be used.
+    StateError
+        If an input is damaged or labels do not fit their video, or a result cannot be written.
+    ConfigError
+        If the settings contradict each other, or the training goes astray.
+    Interrupted
+        After SIGTERM; the next call continues.
     """
     device = choose(threads)
     cv2.setNumThreads(1)
@@ -209,6 +258,8 @@ def run(
         clip_source(ids, imports, backgrounds, settings, motion)
         for ids in (train_videos, val_videos)
     )
+    check_lengths(labels, train_videos, train_labels, source.n_frames)
+    check_lengths(labels, val_videos, val_labels, val_source.n_frames)
     task = FeatureTask(
         (source, train_labels), (val_source, val_labels),
         settings=settings, motion=motion, device=device,

@@ -1,6 +1,6 @@
 """Train the flow generator on label-free videos: rebuild each frame from the next one."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,15 @@ from torch import Tensor
 from deg_core.data.publish import publish_npz
 from deg_core.data.statistics import read_moments
 from deg_core.learn.augment import augment
-from deg_core.learn.clips import ClipBatch, ClipSource, ahead, epoch_order, normalize, to_unit
+from deg_core.learn.clips import (
+    ClipBatch,
+    ClipSource,
+    ahead,
+    cut,
+    epoch_order,
+    normalize,
+    to_unit,
+)
 from deg_core.learn.device import choose
 from deg_core.learn.fit import Fit
 from deg_core.learn.losses import flow_reconstruction, warp
@@ -23,6 +31,7 @@ from deg_core.versions import VERSIONS
 
 VAL_SHARE = 0.1
 N_EXAMPLES = 4
+MOST_CANDIDATES = 64
 
 
 class FlowTask:
@@ -46,14 +55,13 @@ class FlowTask:
         batches = -(-len(self.train) // self.settings.batch_size)
         return min(self.settings.steps_per_epoch, batches)
 
-    def batches(self, epoch: int, start: int) -> Iterator[ClipBatch]:
+    def batches(self, epoch: int, start: int) -> Generator[ClipBatch, None, None]:
         """Shuffled clips of the training part."""
         size = self.settings.batch_size
         order = epoch_order(
             self.train, seed=self.settings.seed, epoch=epoch, limit=size * self.n_steps()
         )
-        cut = [order[i : i + size] for i in range(start * size, len(order), size)]
-        return ahead(self.source.batch, cut)
+        return ahead(self.source.batch, cut(order, size=size, start=start))
 
     def loss(self, batch: ClipBatch, generator: torch.Generator) -> Tensor:
         """Reconstruction loss of the augmented clips."""
@@ -64,9 +72,8 @@ class FlowTask:
         """Average the loss and its parts over the validation clips."""
         if self.network.kind != "flow":
             return {"loss": float("nan")}
-        size = self.settings.batch_size
         total: dict[str, float] = {}
-        for batch in ahead(self.source.batch, np.split(self.val, range(size, len(self.val), size))):
+        for batch in ahead(self.source.batch, cut(self.val, size=self.settings.batch_size)):
             scores = self._score(to_unit(batch.clips, self.device))
             for name, value in scores.items():
                 total[name] = total.get(name, 0.0) + float(value) * len(batch.clips)
@@ -82,9 +89,12 @@ class FlowTask:
     @torch.inference_mode()
     def examples(self) -> dict[str, np.ndarray]:
         """Frames and their motion, from clips of the validation part where much moves."""
-        candidates = self.val[:: max(1, len(self.val) // 64)]
+        ends = np.array(self.source.n_frames)[self.val[:, 0]] - 1
+        inside = self.val[self.val[:, 1] < ends]  # after a last frame comes padding
+        candidates = inside if len(inside) else self.val
+        candidates = candidates[:: -(-len(candidates) // MOST_CANDIDATES)]
         clips = to_unit(self.source.batch(candidates).clips, self.device)
-        middle = self.settings.clip // 2
+        middle = min(self.settings.clip // 2, self.settings.clip - 2)
         moving = (clips[:, middle + 1] - clips[:, middle]).abs().mean((1, 2, 3))
         clips = clips[moving.argsort(descending=True)[:N_EXAMPLES]]
         self.network.eval()
@@ -120,18 +130,23 @@ def split_in_time(n_frames: list[int], settings: FlowSettings) -> tuple[np.ndarr
         Validation clips lie within the video: its end pairs a frame with padding, which moves
         like nothing on earth.
     """
+    half = settings.clip // 2
     train, val = [], []
     for video, n in enumerate(n_frames):
-        half = settings.clip // 2
-        cut = n - max(settings.clip + half, int(n * VAL_SHARE))
-        if cut <= settings.clip:
-            train.append([(video, f) for f in range(n)])
+        border = n - max(settings.clip + half, int(n * VAL_SHARE))
+        if border <= settings.clip:
+            train.append(_rows(video, 0, n))
             continue
-        train.append([(video, f) for f in range(cut - half)])
-        val.append([(video, f) for f in range(cut + half, n - half)])
-    rows = [np.array([row for part in parts for row in part]) for parts in (train, val or train)]
-    chosen = np.linspace(0, len(rows[1]) - 1, min(settings.val_clips, len(rows[1])))
-    return rows[0], rows[1][chosen.round().astype(int)]
+        train.append(_rows(video, 0, border - half))
+        val.append(_rows(video, border + half, n - half))
+    rows, val_rows = np.concatenate(train), np.concatenate(val or train)
+    chosen = np.linspace(0, len(val_rows) - 1, min(settings.val_clips, len(val_rows)))
+    return rows, val_rows[chosen.round().astype(int)]
+
+
+def _rows(video: int, start: int, stop: int) -> np.ndarray:
+    frames = np.arange(start, stop)
+    return np.stack([np.full_like(frames, video), frames], axis=1)
 
 
 def run(
@@ -171,6 +186,17 @@ def run(
         Run record to write, json.
     examples
         Example frames with their motion to write, npz.
+
+    Raises
+    ------
+    VideoError
+        If the videos were imported at different sizes.
+    StateError
+        If an input is damaged, or a result cannot be written.
+    ConfigError
+        If the training goes astray, or DEG_DEVICE names no device.
+    Interrupted
+        After SIGTERM; the next call continues.
     """
     device = choose(threads)
     stores = [imports / f"{video}.h5" for video in videos]

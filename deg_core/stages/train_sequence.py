@@ -1,6 +1,6 @@
 """Train the sequence model: features over time to probabilities over time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,17 +10,17 @@ from torch import Tensor
 
 from deg_core.data.arrays import Features, read_features
 from deg_core.errors import LabelError, StateError
-from deg_core.learn.clips import epoch_order
+from deg_core.learn.clips import cut, epoch_order
 from deg_core.learn.device import choose
 from deg_core.learn.fit import Fit
 from deg_core.learn.losses import focal_bce, log_odds, positive_weights
 from deg_core.learn.scores import classification_scores
-from deg_core.learn.tiling import tiled
+from deg_core.learn.tiling import TILE, tiled
 from deg_core.models import files
 from deg_core.progress import log
 from deg_core.settings import SequenceSettings, to_dict
 from deg_core.stages.networks import build_sequence
-from deg_core.stages.train_features import count, read_labels
+from deg_core.stages.train_features import chosen_by, count, read_labels
 from deg_core.stages.train_flow import NO_WEIGHTS
 from deg_core.stages.training import fingerprint, publish_training
 from deg_core.versions import VERSIONS
@@ -55,6 +55,8 @@ class SequenceTask:
         self.settings, self.device = settings, device
         self.features, self.labels = train
         self.val_features, self.val_labels = val
+        self.metric, self.direction = chosen_by(self.val_labels)
+        self.starts = [window_starts(table, settings) for table in self.labels]
         positives, negatives = count(self.labels)
         self.n_features = self.features[0].shape[1]
         torch.manual_seed(settings.seed)
@@ -69,32 +71,28 @@ class SequenceTask:
 
     def n_steps(self) -> int:
         """Count the steps of an epoch."""
-        batches = -(-len(self._starts(0)) // self.settings.batch_size)
+        batches = -(-len(self._windows(0)) // self.settings.batch_size)
         return min(self.settings.steps_per_epoch, batches)
 
-    def _starts(self, epoch: int) -> np.ndarray:
-        """Rows (video, first frame) of an epoch's windows that hold any known label."""
-        s, rows = self.settings, []
-        rng = np.random.default_rng([s.seed, epoch, 1])
-        for video, table in enumerate(self.labels):
-            last = max(1, len(table) - s.window + 1)
-            starts = np.arange(0, len(table), s.window)
-            if s.windows_per_video:
-                starts = rng.integers(0, last, s.windows_per_video)
-            known = [(table[a : a + s.window] >= 0).any() for a in starts]
-            rows.extend((video, a) for a, any_known in zip(starts, known, strict=True) if any_known)
-        return np.array(rows).reshape(-1, 2)
+    def _windows(self, epoch: int) -> np.ndarray:
+        """Rows (video, first frame) of an epoch's windows."""
+        rng, rows = np.random.default_rng([self.settings.seed, epoch, 1]), []
+        for video, starts in enumerate(self.starts):
+            if self.settings.windows_per_video and len(starts):
+                starts = starts[rng.integers(0, len(starts), self.settings.windows_per_video)]
+            rows.append(np.stack([np.full_like(starts, video), starts], axis=1))
+        return np.concatenate(rows)
 
-    def batches(self, epoch: int, start: int) -> Iterator[Windows]:
+    def batches(self, epoch: int, start: int) -> Generator[Windows, None, None]:
         """Shuffled windows; those of an epoch are drawn by seed and epoch."""
         size = self.settings.batch_size
         order = epoch_order(
-            self._starts(epoch), seed=self.settings.seed, epoch=epoch, limit=size * self.n_steps()
+            self._windows(epoch), seed=self.settings.seed, epoch=epoch, limit=size * self.n_steps()
         )
-        for i in range(start * size, len(order), size):
-            yield self._cut(order[i : i + size])
+        for rows in cut(order, size=size, start=start):
+            yield self._read(rows)
 
-    def _cut(self, rows: np.ndarray) -> Windows:
+    def _read(self, rows: np.ndarray) -> Windows:
         length = self.settings.window
         shape = (len(rows), length)
         features = np.zeros((*shape, self.n_features), np.float32)
@@ -129,11 +127,36 @@ class SequenceTask:
         return {"loss": loss, **classification_scores(torch.sigmoid(scores).numpy(), truth)}
 
 
+def window_starts(labels: np.ndarray, settings: SequenceSettings) -> np.ndarray:
+    """List the first frames of a video's windows that hold any known label.
+
+    Parameters
+    ----------
+    labels
+        (T, K) int8.
+    settings
+        Length of a window; whether windows are neighbors, or drawn at random from all.
+
+    Returns
+    -------
+    ndarray
+        (n,) int64; a window may reach beyond the end only if it is the last of neighbors, or the
+        video is shorter than it.
+    """
+    n, window = len(labels), settings.window
+    before = np.append(0, np.cumsum((labels >= 0).any(1)))  # known frames before each frame
+    starts = np.arange(0, n, window)
+    if settings.windows_per_video:
+        starts = np.arange(max(1, n - window + 1))
+    return starts[before[np.minimum(starts + window, n)] > before[starts]]
+
+
 def moments(features: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation (D,) of each feature over all frames of some videos."""
-    n = sum(len(x) for x in features)
-    mean = sum(x.sum(0, dtype=np.float64) for x in features) / n
-    var = sum(np.square(x - mean).sum(0, dtype=np.float64) for x in features) / n
+    parts = [x[a : a + TILE] for x in features for a in range(0, len(x), TILE)]
+    n = sum(len(x) for x in parts)
+    mean = sum(x.sum(0, dtype=np.float64) for x in parts) / n
+    var = sum(np.square(x - mean).sum(0) for x in parts) / n
     return torch.from_numpy(mean).float(), torch.from_numpy(np.sqrt(var)).float()
 
 
@@ -197,6 +220,17 @@ def run(
         Learning curves to write, csv.
     record
         Run record to write, json.
+
+    Raises
+    ------
+    LabelError
+        If a part has no labels, or the parts hold different behaviors.
+    StateError
+        If an input is damaged, features and labels do not fit, or a result cannot be written.
+    ConfigError
+        If the training goes astray.
+    Interrupted
+        After SIGTERM; the next call continues.
     """
     device = choose(threads)
     names, train_x, train_y = read_part(train_videos, features, labels, "training")

@@ -195,3 +195,22 @@ def test_one_kind_of_file_is_not_the_other(tmp_path, predictions):
         read_features(tmp_path / "m.h5")
     with pytest.raises(StateError, match="does not exist"):
         read_predictions(tmp_path / "m9.h5")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_changed_bytes_are_noticed_or_harmless(tmp_path, predictions, seed):
+    path = tmp_path / "m.h5"
+    write_predictions(path, predictions)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(seed)
+    for place in rng.integers(0, len(whole), 10):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << rng.integers(8)
+        path.write_bytes(changed)
+        try:
+            found = read_predictions(path)
+        except StateError:
+            continue
+        # Some bytes of the format mean nothing.
+        np.testing.assert_array_equal(found.probabilities, predictions.probabilities)
+        assert found.behaviors == predictions.behaviors

@@ -82,12 +82,23 @@ def test_different_rates_are_a_warning(folder):
     assert "m0 has 30 per second, m1 60" in text
 
 
-def write_store(folder, **changed):
+def write_store(folder, *, n_frames=20, source_bytes=0, **changed):
     path = folder / "results" / "import" / "m0.h5"
     path.parent.mkdir(parents=True)
     with h5py.File(path, "w") as file:
         settings = to_dict(ImportSettings()) | changed
-        file.attrs.update(n_frames=20, fps=30.0, settings=json.dumps(settings))
+        file.attrs.update(
+            n_frames=n_frames, fps=30.0, source_bytes=source_bytes, settings=json.dumps(settings)
+        )
+
+
+@pytest.mark.parametrize(("more", "expected"), [(0, 18), (1, 20)])
+def test_an_import_of_the_same_file_knows_the_length_best(folder, more, expected):
+    size = raw_of(folder, 0).stat().st_size
+    write_store(folder, n_frames=18, source_bytes=size + more)
+    found, measured = examine(folder)
+    assert found == []
+    assert measured.lengths == {"m0": expected, "m1": 20}
 
 
 def test_an_import_without_raw_video_is_used_with_a_warning(folder):

@@ -195,7 +195,7 @@ PRESET_COMPLAINTS = {
     "preset_base: {fast: lite}": "preset_base: 'fast' is taken;",
     "preset_base: {common: lite}": "preset_base: 'common' is taken;",
     "preset_base: lite": "preset_base: expected a block of settings, found the text 'lite'.",
-    "sweep: {presets: [lite]}": "sweep.presets: 'lite' is not in presets; ",
+    "sweep: {presets: [fast]}": "sweep.presets: 'fast' is not in presets; ",
     "sweep: {train_sizes: [2, 2]}": ("sweep.train_sizes: expected each value once, found [2, 2]."),
     "splits: {val: 0}": "splits.val: expected a share above 0, found 0;",
     "splits: {val: 0.6, test: 0.4}": (

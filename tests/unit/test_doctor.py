@@ -19,13 +19,12 @@ def examine(folder):
 
 
 def test_nothing_wrong(folder, capsys):
-    (folder / "config.yaml").write_text("behaviors: [groom, rear]\npresets: [lite]\n")
     assert examine(folder) == 0
     assert capsys.readouterr().out.startswith(f"{folder}: nothing wrong (3 videos, 3 labeled, ")
 
 
 def test_a_warning_stops_nothing(folder, capsys):
-    # The preset of a new project is meant for a graphics card.
+    (folder / "config.yaml").write_text("behaviors: [groom, rear]\npresets: [fast]\n")
     assert examine(folder) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "nothing wrong" in lines[0]
@@ -37,6 +36,7 @@ def test_everything_is_said_at_once_errors_first(folder, tmp_path, capsys):
     write_video(tmp_path / "raw of p" / "m1.mp4", n_frames=12)
     (tmp_path / "raw of p" / "m2.mp4").write_bytes(b"")
     (folder / "labels" / "m0.csv").write_text("groom,rear\n5,5\n")
+    (folder / "labels" / "m9.csv").write_text("groom,rear\n1,0\n")
     config = folder / "config.yaml"
     config.write_text(config.read_text() + "\nfeaturs: {}\n")
     assert examine(folder) == 2
@@ -48,6 +48,7 @@ def test_everything_is_said_at_once_errors_first(folder, tmp_path, capsys):
         assert line.startswith("  error: ")
         assert word in line
     assert lines[5].startswith("  warning: ")
+    assert "m9.csv" in lines[5]
 
 
 def test_a_folder_without_project_is_refused(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deg_core.data import hdf5
-from deg_core.data.hdf5 import Disk, SafeFile
+from deg_core.data.hdf5 import Disk, SafeFile, read_text, write_text
 
 
 def test_disk_keeps_bytes_and_position(tmp_path):
@@ -84,3 +84,13 @@ def test_a_file_that_does_not_fit_says_so_when_asked_and_at_the_end(tmp_path, fu
     assert file["x"][999] == 999
     with pytest.raises(OSError, match="No space left"):
         file.finish()
+
+
+@pytest.mark.parametrize("text", ["raw", "", "grüßen", '["a", "b"]'])
+def test_texts_come_back(tmp_path, text):
+    file = SafeFile(tmp_path / "a.h5")
+    write_text(file, "fixed", text)
+    file.attrs["usual"] = text
+    file.finish()
+    with h5py.File(tmp_path / "a.h5") as found:
+        assert read_text(found, "fixed") == read_text(found, "usual") == text

@@ -43,8 +43,9 @@ def test_what_the_store_says_of_its_source(tmp_path):
         assert file["frames"].chunks == (1, 16, 16, 3)
         assert file["timestamps"].shape == (10,)
     assert json.loads(facts.pop("settings"))["size"] == [16, 16]
+    assert facts.pop("store") == b"raw"
     assert facts == {
-        "n_frames": 10, "fps": 30.0, "height": 16, "width": 16, "channels": 3, "store": "raw",
+        "n_frames": 10, "fps": 30.0, "height": 16, "width": 16, "channels": 3,
         "variable_rate": False, "header_frames": 10, "source": "m.mp4",
         "source_bytes": raw.stat().st_size, "source_height": 48, "source_width": 64,
         "codec": "h264", "version": VERSIONS["import_video"],

@@ -9,7 +9,7 @@ from projects import HEADER
 from deg_core.config import load_config
 from deg_core.errors import ConfigError, StateError
 from deg_core.project import new
-from deg_core.settings import PRESETS, resolve
+from deg_core.settings import DEFAULT_PRESETS, PRESETS, resolve
 from deg_core.table import read_videos
 
 
@@ -30,6 +30,7 @@ def test_every_commented_line_is_a_valid_setting_with_its_default(tmp_path):
     shown = yaml.safe_load(re.sub(r"^# (?=\w+: \{)", "", text, flags=re.MULTILINE))
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(shown))
     config = load_config(tmp_path / "config.yaml")
+    assert config["presets"] == DEFAULT_PRESETS
     for section in ("import", "splits", "augment", "postprocess", "figures"):
         defaults = resolve({}, section)
         assert config[section] == {key: defaults[key] for key in config[section]}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from projects import make_project
 
-from deg_core.errors import ConfigError
+from deg_core.errors import ConfigError, StateError
 from deg_core.project import demo, report, scores, workflow
 
 
@@ -45,6 +45,22 @@ def test_other_forms_of_report_are_refused(folder, tmp_path, asked):
     with pytest.raises(ConfigError, match=r"must end in \.html"):
         report.report(folder, out=tmp_path / "x.zip", environment=os.environ)
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("complaint", "expected"),
+    [
+        ("File x.svg marked for report but does not exist.", "`deg run .*` computes them"),
+        ("something else", "something else"),
+    ],
+)
+def test_missing_results_are_told_with_the_remedy(folder, monkeypatch, complaint, expected):
+    def ask(*_, **__):
+        raise StateError(complaint)
+
+    monkeypatch.setattr(workflow, "ask", ask)
+    with pytest.raises(StateError, match=expected):
+        report.report(folder, out=None, environment=os.environ)
 
 
 @pytest.fixture

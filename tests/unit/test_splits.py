@@ -311,7 +311,7 @@ def test_runs():
 
 
 def test_one_run_by_default():
-    assert runs({"behaviors": ["groom"]}) == [Run("fast", "0", ALL)]
+    assert runs({"behaviors": ["groom"]}) == [Run("lite", "0", ALL)]
 
 
 def test_sweep_of_all_presets_by_default():

@@ -159,6 +159,14 @@ def test_no_path(table):
     assert "video m1: the column 'path' is empty" in complaint(table(HEADER + "m1\t\t\tno\n"))
 
 
+@pytest.mark.parametrize(
+    ("row", "column"), [("raw {1}/a.mp4\t\tno\t", "path"), ("a.mp4\t\tno\t}.csv", "labels")]
+)
+def test_braces_which_snakemake_would_read_as_wildcards(table, row, column):
+    text = complaint(table(HEADER + f"m1\t{row}\n"))
+    assert text.startswith(f"video m1: the column '{column}' has a brace in ")
+
+
 @pytest.mark.parametrize("value", ["", "maybe", "1", "true"])
 def test_wrong_pretrain(table, value):
     text = complaint(table(HEADER + f"m1\ta.mp4\t\t{value}\n"))

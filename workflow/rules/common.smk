@@ -7,13 +7,13 @@ import sysconfig
 from deg_core.config import check_config
 from deg_core.data.labels import positive_frames
 from deg_core.errors import DegError
-from deg_core.settings import PER_PRESET, resolve, to_json
+from deg_core.settings import DEFAULT_PRESETS, PER_PRESET, resolve, to_json
 from deg_core.splits import ALL, FINAL, plan
 from deg_core.table import check_usable, is_drawn, read_videos, size_of
 from deg_core.versions import VERSIONS
 
 # Jobs run the `deg` of this Python's environment, also if that is not activated.
-os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+os.environ.update(PATH=os.pathsep.join([sysconfig.get_path("scripts"), *os.get_exec_path()]))
 
 
 def read_project():
@@ -48,7 +48,7 @@ except DegError as error:
 # Sorted, so that another order of the table's rows is no change.
 PRETRAIN = sorted(video.video for video in VIDEOS.values() if video.pretrain)
 LABELED = sorted(video.video for video in VIDEOS.values() if video.labels)
-PRESETS = SETTINGS.get("presets", ["fast"])
+PRESETS = SETTINGS.get("presets", DEFAULT_PRESETS)
 PARTS = {run.name: parts for run, parts in PLAN.items()}
 RUNS = list(PLAN)
 FULL_RUNS = [run for run in RUNS if run.n_train == ALL]

@@ -1,0 +1,228 @@
+"""Clips: which frames they show, in which order they come, and the thread that reads ahead."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+import videos
+
+from deg_core.errors import VideoError
+from deg_core.learn.clips import (
+    AHEAD,
+    ClipSource,
+    ahead,
+    cut,
+    epoch_order,
+    normalize,
+    padding_color,
+    to_unit,
+)
+
+MEAN = (0.5, 0.2, 0.9)
+PAD = (127, 51, 229)  # floor(255 * mean)
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    """Two videos of 9 and 4 frames whose colors tell their number: (n, n // 2, 255 - n)."""
+    folder = tmp_path_factory.mktemp("stores")
+    return [
+        videos.write_store(folder / "a.h5", videos.counting(9)),
+        videos.write_store(folder / "b.h5", videos.counting(4)),
+    ]
+
+
+def numbers(clip):
+    """Tell the frames of a clip by their color; -1 is padding."""
+    pixels = clip[:, 0, 0].astype(int)
+    assert (clip == clip[:, :1, :1]).all()
+    return [-1 if tuple(p) == PAD else int(p[0]) for p in pixels]
+
+
+# --- clips
+
+
+@pytest.mark.parametrize(
+    ("length", "frame", "expected"),
+    [
+        (5, 4, [2, 3, 4, 5, 6]),
+        (5, 0, [-1, -1, 0, 1, 2]),
+        (5, 8, [6, 7, 8, -1, -1]),
+        (4, 0, [-1, -1, 0, 1]),  # of an even number, the one more frame lies before
+        (4, 8, [6, 7, 8, -1]),
+        (2, 3, [2, 3]),
+        (1, 3, [3]),
+        (13, 4, [-1, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8, -1, -1]),
+    ],
+)
+def test_frames_of_a_clip(stores, length, frame, expected):
+    source = ClipSource(stores, length=length, mean=MEAN)
+    clip = source.clip(0, frame)
+    assert clip.dtype == np.uint8
+    assert clip.shape == (length, 16, 16, 3)
+    assert numbers(clip) == expected
+    assert expected[length // 2] == frame
+
+
+def test_videos_do_not_run_into_each_other(stores):
+    source = ClipSource(stores, length=5, mean=MEAN)
+    assert source.n_frames == [9, 4]
+    assert numbers(source.clip(1, 3)) == [1, 2, 3, -1, -1]
+
+
+def test_a_background_is_one_more_frame(stores):
+    pictures = [np.full((16, 16, 3), value, np.uint8) for value in (200, 250)]
+    source = ClipSource(stores, length=3, mean=MEAN, backgrounds=pictures)
+    clip = source.clip(1, 0)
+    assert clip.shape == (4, 16, 16, 3)
+    assert numbers(clip) == [-1, 0, 1, 250]
+
+
+def test_batches(stores):
+    source = ClipSource(stores, length=3, mean=MEAN)
+    samples = np.array([[1, 2], [0, 7]])
+    labels = [np.arange(18, dtype=np.int8).reshape(9, 2), np.arange(8, dtype=np.int8).reshape(4, 2)]
+    batch = source.batch(samples, labels)
+    assert batch.clips.dtype == torch.uint8
+    assert [numbers(clip) for clip in batch.clips.numpy()] == [[1, 2, 3], [6, 7, 8]]
+    assert batch.labels.tolist() == [[4, 5], [14, 15]]
+    assert source.batch(samples).labels is None
+
+
+def test_videos_of_different_sizes(tmp_path, stores):
+    other = videos.write_store(tmp_path / "other.h5", videos.counting(3, 16, 24))
+    with pytest.raises(VideoError, match=r"other\.h5: 24 x 16 pixels, but a\.h5 is 16 x 16"):
+        ClipSource([*stores, other], length=3, mean=MEAN)
+
+
+def test_padding_color():
+    assert padding_color(MEAN).tolist() == list(PAD)
+    assert padding_color((0.0, 1.0, 1.5)).tolist() == [0, 255, 255]
+
+
+# --- on the device
+
+
+def test_to_unit():
+    clips = torch.tensor([0, 51, 255], dtype=torch.uint8).expand(2, 4, 5, 6, 3)
+    found = to_unit(clips, torch.device("cpu"))
+    assert found.shape == (2, 4, 3, 5, 6)
+    assert found.dtype == torch.float32
+    assert found.is_contiguous()
+    torch.testing.assert_close(found[1, 2, :, 3, 4], torch.tensor([0.0, 0.2, 1.0]))
+
+
+def test_normalize():
+    clips = torch.full((1, 2, 3, 2, 2), 0.5)
+    found = normalize(clips, torch.tensor([0.5, 0.4, 0.3]), torch.tensor([0.1, 0.1, 0.4]))
+    torch.testing.assert_close(found[0, 1, :, 0, 0], torch.tensor([0.0, 1.0, 0.5]))
+    assert (clips == 0.5).all()  # the caller's clips are the target of the flow's loss
+
+
+def test_padding_is_nearly_zero_once_normalised():
+    pad = torch.from_numpy(padding_color(MEAN)).view(1, 1, 1, 1, 3)
+    found = normalize(to_unit(pad, torch.device("cpu")), torch.tensor(MEAN), torch.ones(3))
+    assert (found.abs() < 1 / 255).all()
+
+
+# --- order
+
+
+SAMPLES = np.stack([np.zeros(50, int), np.arange(50)], axis=1)
+
+
+def test_order_depends_on_seed_and_epoch_only():
+    first = epoch_order(SAMPLES, seed=1, epoch=2, limit=50)
+    np.random.default_rng(0).random(10)
+    np.testing.assert_array_equal(epoch_order(SAMPLES, seed=1, epoch=2, limit=50), first)
+    assert sorted(first[:, 1]) == list(range(50))
+    for seed, epoch in ((1, 3), (2, 2), (2, 1)):
+        assert (epoch_order(SAMPLES, seed=seed, epoch=epoch, limit=50) != first).any()
+
+
+def test_order_up_to_a_limit():
+    few = epoch_order(SAMPLES, seed=1, epoch=2, limit=7)
+    np.testing.assert_array_equal(few, epoch_order(SAMPLES, seed=1, epoch=2, limit=50)[:7])
+    assert len(epoch_order(SAMPLES, seed=1, epoch=2, limit=500)) == 50
+
+
+def test_weighted_order():
+    weights = np.zeros(50)
+    weights[[3, 4]] = (1.0, 3.0)
+    drawn = epoch_order(SAMPLES, seed=0, epoch=0, limit=1000, weights=weights)[:, 1]
+    assert len(drawn) == 50  # as many as there are
+    assert set(drawn) == {3, 4}
+    assert (drawn == 4).sum() > 25  # 37.5 expected, standard deviation 3
+    assert len(epoch_order(SAMPLES, seed=0, epoch=0, limit=6, weights=weights)) == 6
+
+
+def test_cut():
+    order = np.arange(7)
+    assert [batch.tolist() for batch in cut(order, size=3)] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert [batch.tolist() for batch in cut(order, size=3, start=2)] == [[6]]
+    assert cut(order, size=3, start=3) == []
+    assert cut(order[:0], size=3) == []
+
+
+# --- reading ahead
+
+
+def wait_until(condition):
+    """Wait for another thread; the test's own time limit is the test runner's."""
+    while not condition():
+        time.sleep(0.005)
+
+
+def running():
+    return {t for t in threading.enumerate() if t is not threading.main_thread()}
+
+
+def test_ahead_keeps_the_order():
+    assert list(ahead(lambda n: n * n, range(20))) == [n * n for n in range(20)]
+    assert list(ahead(lambda n: n, [])) == []
+
+
+def test_ahead_works_while_the_caller_computes():
+    made = []
+    batches = ahead(lambda n: made.append(n) or n, range(100))
+    assert next(batches) == 0
+    # One is with the caller, AHEAD wait, and the thread holds the next.
+    wait_until(lambda: len(made) == AHEAD + 2)
+    assert next(batches) == 1
+    wait_until(lambda: len(made) == AHEAD + 3)
+    batches.close()
+
+
+def test_ahead_raises_what_happens_in_its_thread_after_what_came_before():
+    def make(n):
+        if n == 3:
+            raise VideoError("m1.h5: damaged")
+        return n
+
+    before, seen = running(), []
+    with pytest.raises(VideoError, match=r"m1\.h5: damaged"):
+        for item in ahead(make, range(10)):
+            seen.append(item)
+    assert seen == [0, 1, 2]
+    assert running() == before
+
+
+@pytest.mark.parametrize("taken", [1, 3])
+def test_ahead_stops_its_thread_when_it_is_abandoned(taken):
+    before = running()
+    batches = ahead(lambda n: n, range(10**9))
+    for _ in range(taken):
+        next(batches)
+    assert len(running()) == len(before) + 1
+    batches.close()
+    assert running() == before
+
+
+def test_ahead_starts_nothing_before_it_is_asked():
+    made, before = [], running()
+    batches = ahead(made.append, range(3))
+    assert running() == before
+    batches.close()
+    assert made == []

@@ -1,0 +1,97 @@
+"""The networks and a training step on a GPU: the same numbers as on the processor, nearly."""
+
+import numpy as np
+import pytest
+import torch
+
+from deg_core.learn import device, losses
+from deg_core.learn.augment import augment
+from deg_core.learn.clips import to_unit
+from deg_core.models import flow, sequence
+from deg_core.models.two_stream import TwoStream
+from deg_core.settings import AugmentSettings
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+
+
+@pytest.fixture(autouse=True)
+def exact():
+    """Without TF32, whose ten bits of mantissa would be all that the comparison sees."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    yield
+    torch.backends.cudnn.allow_tf32 = before
+
+
+@pytest.fixture
+def clips():
+    rng = np.random.default_rng(0)
+    return torch.from_numpy(rng.integers(0, 256, (2, 11, 33, 47, 3), np.uint8))
+
+
+def close(on_gpu, on_cpu):
+    scale = on_cpu.abs().max().item()
+    torch.testing.assert_close(on_gpu.cpu(), on_cpu, rtol=0, atol=1e-4 * max(scale, 1e-3))
+
+
+def test_the_gpu_is_chosen(monkeypatch):
+    monkeypatch.delenv("DEG_DEVICE", raising=False)
+    assert device.choose(1).type == "cuda"
+
+
+@pytest.mark.parametrize("name", flow.NETWORKS)
+def test_motion_networks_agree(name, clips):
+    torch.manual_seed(0)
+    network = flow.build(name, n_frames=11, width=0.25).eval()
+    x = to_unit(clips, torch.device("cpu"))
+    expected = network(x)
+    found = network.cuda()(x.cuda())
+    for a, b in zip(found, expected, strict=True):
+        close(a, b)
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "small_cnn"])
+def test_two_streams_agree(backbone, clips):
+    torch.manual_seed(0)
+    network = TwoStream(n_behaviors=3, motion_channels=10, backbone=backbone).eval()
+    x = to_unit(clips, torch.device("cpu"))
+    motion = flow.Difference()(x)[0]
+    expected = network(x, motion)
+    found = network.cuda()(x.cuda(), motion.cuda())
+    close(found.logits, expected.logits)
+    close(found.flow, expected.flow)
+
+
+def test_sequence_models_agree():
+    torch.manual_seed(0)
+    network = sequence.TGMLate(
+        16, 3, input_dropout=0.0, dropout=0.0, hidden=8,
+        stack={"n_layers": 3, "c_out": 4, "n_filters": 8, "filter_length": 15},
+    ).eval()  # fmt: skip
+    x = torch.randn(1, 16, 100)
+    expected = network(x)
+    close(network.cuda()(x.cuda()), expected)
+
+
+def test_the_same_augmentation_is_drawn(clips):
+    settings = AugmentSettings(flip_ud=0.5, rotate_p=1.0, color_p=1.0)
+    drawn = [
+        augment(to_unit(clips, torch.device(d)), settings, torch.Generator().manual_seed(3)).cpu()
+        for d in ("cpu", "cuda")
+    ]
+    torch.testing.assert_close(drawn[1], drawn[0], rtol=0, atol=2e-3)  # half a gray level
+
+
+def test_a_flow_step_has_the_same_gradient(clips):
+    grads = {}
+    for name in ("cpu", "cuda"):
+        torch.manual_seed(0)
+        network = flow.TinyMotionNet(width=0.25).to(name)
+        x = to_unit(clips, torch.device(name))
+        losses.flow_reconstruction(x, network(x))["loss"].backward()
+        grads[name] = network.conv4[0].weight.grad.cpu()
+    cosine = torch.cosine_similarity(grads["cpu"].flatten(), grads["cuda"].flatten(), dim=0)
+    assert cosine > 0.999
