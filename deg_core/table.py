@@ -70,9 +70,8 @@ def read_videos(path: Path, *, project: Path | None = None) -> list[Video]:
     ConfigError
         If the table is missing or not text; a column is missing, unknown or there twice; a row has
         too many cells; an id is not usable or there twice; `path` is empty; a path has a brace;
-        `pretrain` is neither
-        yes nor no; `split` is not a part; a group has two fixed parts; a label file that the table
-        names is missing.
+        `pretrain` is neither yes nor no; `split` is not a part; a group has two fixed parts; a
+        label file that the table names is missing.
     """
     project = path.parent if project is None else project
     rows = _read_rows(path)

@@ -12,14 +12,14 @@ fi
 videos=$1
 project=${2:-real_mouse}
 
-# The environment of `make install` counts where no other one is active.
+# The environment of `make install` goes first, where there is one.
 here=$(cd "$(dirname "$0")/.." && pwd)
 [ -x "$here/.venv/bin/deg" ] && PATH="$here/.venv/bin:$PATH"
 
 deg new "$project" --behaviors locomotion immobile near_wall turning
 
-# The clips have 192 x 256 pixels. They are few and short, so that the small preset fits them; a
-# third of the clips each for choosing and for the test keeps every behavior in every part.
+# The clips have 192 x 256 pixels. They are few and short, so that the small preset fits them. Two
+# of the eight choose the model, two test it: fewer could not hold every behavior.
 cat > "$project/config.yaml" <<'YAML'
 behaviors: [locomotion, immobile, near_wall, turning]
 presets: [lite]

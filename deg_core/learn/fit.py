@@ -179,8 +179,8 @@ class Fit:
         generator = torch.Generator().manual_seed(seed)
         self._set_rate()
         self.task.network.train()
-        data_loss = self.task.loss(batch, generator)
-        loss = data_loss
+        loss = self.task.loss(batch, generator)
+        data_loss = self._finite(loss.item())
         if settings.weight_decay:
             loss = loss + settings.weight_decay * l2(self.weights)
         self.optimizer.zero_grad(set_to_none=True)
@@ -188,9 +188,10 @@ class Fit:
         if settings.grad_clip:
             nn.utils.clip_grad_norm_(self.task.network.parameters(), settings.grad_clip)
         self.optimizer.step()
-        return self._finite(float(data_loss.detach()))
+        return data_loss
 
     def _finite(self, loss: float) -> float:
+        """Refuse to go on from NaN, before its gradients: those of a warp may crash the process."""
         if not math.isfinite(loss):
             p = self.progress
             raise ConfigError(
@@ -264,7 +265,6 @@ class Fit:
             "schedule": self.schedule.state_dict() if self.schedule else None,
             "progress": vars(self.progress),
         }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         with publish_file(self.path) as temporary:
             temporary.write_bytes(to_bytes(content))
 

@@ -150,8 +150,9 @@ def readable(path: Path) -> None:
     """
     if path.suffix == ".h5":
         with open_hdf5(path) as file:
-            for name in file:
-                file[name][-1:]
+            for item in file.values():
+                if getattr(item, "ndim", 0):
+                    item[-1:]
     elif path.suffix == ".json":
         read_json(path)
     elif path.suffix == ".pt" and not zipfile.is_zipfile(path):

@@ -24,18 +24,19 @@ METRICS = [
 CURVES = [*RUN, "model", "behavior", "part", "threshold", "precision", "recall", "f1"]
 CONFUSION = [*RUN, "model", "behavior", "tn", "fp", "fn", "tp"]
 HISTORY = [*RUN, "stage", "epoch"]
-FINAL = "final"
 
 Row = dict[str, Any]
 
 
-def run(*, runs: list[str], results: Path, out: Path) -> None:
+def run(*, runs: list[str], tested: list[str], results: Path, out: Path) -> None:
     """Write the tables metrics.csv, curves.csv, confusion.csv and history.csv of all runs.
 
     Parameters
     ----------
     runs
-        Runs as preset/split/n_train; a run of split `final` has no test part and no metrics.
+        Runs as preset/split/n_train.
+    tested
+        Those among them that have a test part, and so metrics.
     results
         Folder of the results.
     out
@@ -53,7 +54,7 @@ def run(*, runs: list[str], results: Path, out: Path) -> None:
     for key in keys:
         run_file = "/".join(key.values()) + ".json"
         curves += _rows(key, results / "thresholds" / run_file, _validation_curves)
-        if key["split"] != FINAL:
+        if "/".join(key.values()) in tested:
             scores = results / "metrics" / run_file
             metrics += _rows(key, scores, _metrics)
             curves += _rows(key, scores, _test_curves)

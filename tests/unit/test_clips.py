@@ -1,7 +1,6 @@
 """Clips: which frames they show, in which order they come, and the thread that reads ahead."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -169,12 +168,6 @@ def test_cut():
 # --- reading ahead
 
 
-def wait_until(condition):
-    """Wait for another thread; the test's own time limit is the test runner's."""
-    while not condition():
-        time.sleep(0.005)
-
-
 def running():
     return {t for t in threading.enumerate() if t is not threading.main_thread()}
 
@@ -185,13 +178,20 @@ def test_ahead_keeps_the_order():
 
 
 def test_ahead_works_while_the_caller_computes():
-    made = []
-    batches = ahead(lambda n: made.append(n) or n, range(100))
+    made = threading.Semaphore(0)
+
+    def make(n):
+        made.release()
+        return n
+
+    batches = ahead(make, range(100))
     assert next(batches) == 0
-    # One is with the caller, AHEAD wait, and the thread holds the next.
-    wait_until(lambda: len(made) == AHEAD + 2)
+    # One is with the caller, AHEAD wait, and the thread holds the next. The minute is for a
+    # broken thread: a test that waits for ever says less than one that fails.
+    assert all(made.acquire(timeout=60) for _ in range(AHEAD + 2))
+    assert not made.acquire(blocking=False)
     assert next(batches) == 1
-    wait_until(lambda: len(made) == AHEAD + 3)
+    assert made.acquire(timeout=60)
     batches.close()
 
 
@@ -203,8 +203,7 @@ def test_ahead_raises_what_happens_in_its_thread_after_what_came_before():
 
     before, seen = running(), []
     with pytest.raises(VideoError, match=r"m1\.h5: damaged"):
-        for item in ahead(make, range(10)):
-            seen.append(item)
+        seen.extend(ahead(make, range(10)))
     assert seen == [0, 1, 2]
     assert running() == before
 

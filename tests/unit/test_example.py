@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import yaml
 
 from deg_core.errors import StateError
 from deg_core.example.behaviors import BEHAVIORS, SHORT, Dice, Phase, label, plan
@@ -149,6 +150,16 @@ class TestFiles:
 
     def test_committed_table_is_the_renderers(self):
         assert (EXAMPLE / "videos.tsv").read_text() == table_text()
+
+    @pytest.mark.parametrize("folder", [EXAMPLE.parent, EXAMPLE / "proper"])
+    def test_the_settings_draw_the_videos_that_the_labels_describe(self, folder):
+        settings = yaml.safe_load((folder / "config.yaml").read_text())
+        assert settings["example"]["seed"] == SEED
+        assert settings["behaviors"] == list(BEHAVIORS)
+
+    def test_the_proper_example_has_the_same_videos(self):
+        table = (EXAMPLE / "proper" / "videos.tsv").read_text()
+        assert table.replace("../", "example/") == table_text()
 
     def test_the_table_lists_ten_videos_and_their_labels(self):
         rows = list(csv.DictReader(table_text().splitlines(), delimiter="\t"))

@@ -149,7 +149,7 @@ def test_figures_of_what_the_stages_write(tmp_path):
         path.parent.mkdir(parents=True)
         path.write_text(history)
     tables = tmp_path / "summary"
-    summarize.run(runs=["fast/0/all"], results=tmp_path, out=tables)
+    summarize.run(runs=["fast/0/all"], tested=["fast/0/all"], results=tmp_path, out=tables)
     clean(tmp_path, "m3")
     run = inputs.RUN
     draw("figure_performance", tmp_path, metrics=tables / "metrics.csv")

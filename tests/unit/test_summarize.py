@@ -32,12 +32,21 @@ def results(tmp_path):
 
 def summary(results, *runs):
     out = results / "summary"
-    summarize.run(runs=list(runs), results=results, out=out)
+    tested = [run for run in runs if "final" not in run]
+    summarize.run(runs=list(runs), tested=tested, results=results, out=out)
     return {p.stem: pd.read_csv(p, dtype={"split": str}) for p in sorted(out.iterdir())}
 
 
 def test_four_tables(results):
     assert list(summary(results, "fast/0/all")) == ["confusion", "curves", "history", "metrics"]
+
+
+def test_a_run_without_test_part_may_be_any(results):
+    # As with splits.test 0; an older metrics file of it must not count.
+    out = results / "summary"
+    summarize.run(runs=["fast/0/all"], tested=[], results=results, out=out)
+    assert pd.read_csv(out / "metrics.csv").empty
+    assert not pd.read_csv(out / "history.csv").empty
 
 
 def test_metrics(results):

@@ -24,11 +24,9 @@ rule summarize:
     conda:
         "../envs/deg.yaml"
     params:
-        runs=" ".join(run.name for run in RUNS),
+        runs="--runs {} --tested {}".format(
+            " ".join(run.name for run in RUNS), " ".join(run.name for run in TESTED_RUNS)
+        ),
         version=VERSIONS["summarize"],
     shell:
-        "deg summarize"
-        " --runs {params.runs}"
-        " --results results"
-        " --out results/summary"
-        " &> {log:q}"
+        "deg summarize" " {params.runs}" " --results results" " --out results/summary" " &> {log:q}"

@@ -1,0 +1,71 @@
+"""Which device computes: the environment's word first, then what the machine has."""
+
+import pytest
+import torch
+
+from deg_core.errors import ConfigError
+from deg_core.learn.device import choose, describe
+
+
+@pytest.fixture(autouse=True)
+def same_threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Pretend that the machine has these accelerators; DEG_DEVICE is not set."""
+
+    def have(*, cuda=False, mps=False):
+        monkeypatch.delenv("DEG_DEVICE", raising=False)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+
+    return have
+
+
+@pytest.mark.parametrize(
+    ("has", "expected"),
+    [
+        ({}, "cpu"),
+        ({"cuda": True}, "cuda"),
+        ({"mps": True}, "mps"),
+        ({"cuda": True, "mps": True}, "cuda"),
+    ],
+)
+def test_what_the_machine_has(machine, has, expected):
+    machine(**has)
+    assert choose(1).type == expected
+
+
+def test_the_environment_decides(machine, monkeypatch):
+    machine(cuda=True)
+    monkeypatch.setenv("DEG_DEVICE", "cpu")
+    assert choose(1) == torch.device("cpu")
+    monkeypatch.setenv("DEG_DEVICE", "")  # as good as not set
+    assert choose(1).type == "cuda"
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "cpu:x", "毛"])
+def test_a_device_that_is_not_there(monkeypatch, name):
+    monkeypatch.setenv("DEG_DEVICE", name)
+    with pytest.raises(
+        ConfigError, match=f"DEG_DEVICE: expected a device .* got '{name}'"
+    ) as found:
+        choose(1)
+    assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(("threads", "expected"), [(2, 2), (1, 1), (0, 1)])
+def test_threads(threads, expected):
+    choose(threads)
+    assert torch.get_num_threads() == expected
+
+
+def test_describe(monkeypatch):
+    assert describe(torch.device("cpu")) == "cpu"
+    assert describe(torch.device("mps")) == "mps"
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "H200")
+    assert describe(torch.device("cuda")) == "cuda: H200"
