@@ -1,10 +1,14 @@
 """Which device computes, with how many threads: the only reader of the environment here."""
 
+import ctypes
 import os
+import sys
 
 import torch
 
 from deg_core.errors import ConfigError
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 
 
 def choose(threads: int) -> torch.device:
@@ -26,6 +30,7 @@ def choose(threads: int) -> torch.device:
         If ``DEG_DEVICE`` names no device of this machine.
     """
     torch.set_num_threads(max(1, threads))
+    keep_freed_memory()
     wanted = os.environ.get("DEG_DEVICE")
     if wanted:
         try:
@@ -39,6 +44,19 @@ def choose(threads: int) -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep the memory of freed tensors for the next ones.
+
+    glibc gives every large block back to the system at once, and each training step then waits
+    for the same pages to be cleared again: a quarter of a small network's time on a processor.
+    Elsewhere there is no such setting, and nothing happens.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if sys.platform.startswith("linux") and mallopt is not None:
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def describe(device: torch.device) -> str:

@@ -188,3 +188,22 @@ def test_schema_of_a_fixed_length_list():
         "description": "Height and width in pixels to which every frame is resized.",
         "default": [128, 128],
     }
+
+
+# --- lists and whole numbers
+
+
+@pytest.mark.parametrize("name", ["streams", "inputs"])
+def test_a_list_that_may_not_be_empty(name):
+    with pytest.raises(ConfigError, match=f"settings: {name}: "):
+        from_dict(FeatureSettings, {name: []})
+    assert schema_of(FeatureSettings)["properties"][name]["minItems"] == 1
+
+
+def test_whole_numbers_stay_whole():
+    """JSON Schema takes 5.0 for an integer; ranges and shapes do not."""
+    settings = from_json(SequenceSettings, '{"window": 20.0, "lr": 1}')
+    assert (settings.window, type(settings.window)) == (20, int)
+    assert (settings.lr, type(settings.lr)) == (1.0, float)
+    assert from_dict(ImportSettings, {"size": [32.0, 48]}).size == (32, 48)
+    assert all(type(n) is int for n in from_dict(ImportSettings, {"size": [32.0, 48]}).size)
