@@ -96,7 +96,7 @@ class FlowTask:
         clips = to_unit(self.source.batch(candidates).clips, self.device)
         middle = min(self.settings.clip // 2, self.settings.clip - 2)
         moving = (clips[:, middle + 1] - clips[:, middle]).abs().mean((1, 2, 3))
-        clips = clips[moving.argsort(descending=True)[:N_EXAMPLES]]
+        clips = clips[moving.argsort(descending=True, stable=True)[:N_EXAMPLES]]
         self.network.eval()
         motion = self.network(normalize(clips, self.mean, self.std))[0]
         per_pair = 2 if self.network.kind == "flow" else 1
