@@ -133,7 +133,7 @@ class Fit:
         Interrupted
             After SIGTERM; the state is saved.
         ConfigError
-            If the loss is not finite any more: the learning rate is too high.
+            If the loss or the metric is no number any more: the learning rate is too high.
         StateError
             If the state cannot be written.
         """
@@ -147,6 +147,8 @@ class Fit:
         with StopFlag() as stop:
             while not p.finished:
                 self._epoch(stop)
+        if self.optimizer is not None and math.isnan(p.best):
+            raise self._astray(f"val_{self.task.metric} was never a number")
         self.task.network.load_state_dict(p.best_weights)
         return Fitted(pd.DataFrame(p.history), self._record())
 
@@ -194,12 +196,14 @@ class Fit:
         """Refuse to go on from NaN, before its gradients: those of a warp may crash the process."""
         if not math.isfinite(loss):
             p = self.progress
-            raise ConfigError(
-                f"{self.path.parent}: the loss became {loss} in epoch {p.epoch + 1}, step "
-                f"{p.step + 1}; lower `lr` (now {self.settings.lr:g}) of this stage in "
-                "config.yaml, or set its `grad_clip`."
-            )
+            raise self._astray(f"the loss became {loss} in epoch {p.epoch + 1}, step {p.step + 1}")
         return loss
+
+    def _astray(self, what: str) -> ConfigError:
+        return ConfigError(
+            f"{self.path.parent}: {what}; lower `lr` (now {self.settings.lr:g}) of this stage in "
+            "config.yaml, or set its `grad_clip`."
+        )
 
     def _make_schedule(self) -> torch.optim.lr_scheduler.ReduceLROnPlateau | None:
         s = self.settings

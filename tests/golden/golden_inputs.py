@@ -29,11 +29,11 @@ FLOW = FlowSettings(
 )
 FEATURES = FeatureSettings(
     backbone="small_cnn", width=0.25, inputs=("frame", "background_difference"), epochs=2,
-    steps_per_epoch=1, batch_size=8, lr=1e-3,
+    steps_per_epoch=3, batch_size=8, lr=5e-3,
 )  # fmt: skip
 SEQUENCE = SequenceSettings(
-    window=20, filter_length=5, n_filters=3, n_layers=2, c_out=2, hidden=8, epochs=2, batch_size=2,
-    steps_per_epoch=1, lr=1e-3,
+    window=10, filter_length=5, n_filters=3, n_layers=2, c_out=2, hidden=8, epochs=2, batch_size=2,
+    steps_per_epoch=3, lr=5e-3,
 )  # fmt: skip
 N_FEATURES = 6  # of each stream, for the stages that read features
 FPS = 25.0

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from deg_core.errors import ConfigError
+from deg_core.learn import device
 from deg_core.learn.device import choose, describe
 
 
@@ -69,3 +70,28 @@ def test_describe(monkeypatch):
     assert describe(torch.device("mps")) == "mps"
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "H200")
     assert describe(torch.device("cuda")) == "cuda: H200"
+
+
+class Library:
+    """A C library that notes how its memory is to be kept."""
+
+    def __init__(self):
+        self.calls = []
+
+    def mallopt(self, option, value):
+        self.calls.append((option, value))
+
+
+def test_freed_memory_is_kept_where_there_is_a_setting_for_it(monkeypatch):
+    library = Library()
+    monkeypatch.setattr(device.ctypes, "CDLL", lambda name: library)
+    monkeypatch.setattr(device.sys, "platform", "linux")
+    choose(1)
+    # malloc.h: M_MMAP_MAX is -4 and M_TRIM_THRESHOLD -1.
+    assert library.calls == [(-4, 0), (-1, 2**31 - 1)]
+    monkeypatch.setattr(device.sys, "platform", "darwin")
+    choose(1)
+    monkeypatch.setattr(device.sys, "platform", "linux")
+    monkeypatch.setattr(device.ctypes, "CDLL", lambda name: object())  # musl has no such call
+    choose(1)
+    assert len(library.calls) == 2

@@ -101,7 +101,7 @@ NAN = float("nan")
 
 
 @pytest.mark.parametrize(
-    ("values", "best"), [([NAN, 0.2, NAN], 2), ([0.2, NAN, 0.1], 1), ([NAN, NAN, NAN], 1)]
+    ("values", "best"), [([NAN, 0.2, NAN], 2), ([0.2, NAN, 0.1], 1), ([NAN, NAN, 0.2], 3)]
 )
 @pytest.mark.parametrize("direction", ["higher", "lower"])
 def test_a_metric_that_is_not_a_number_is_never_better(tmp_path, direction, values, best):
@@ -111,9 +111,12 @@ def test_a_metric_that_is_not_a_number_is_never_better(tmp_path, direction, valu
     assert fitted.record["best_epoch"] == best
 
 
-def test_nothing_but_not_a_number_counts_as_no_progress(tmp_path):
-    fitted = train(Task([NAN] * 9), tmp_path, settings=replace(SETTINGS, epochs=9, stop_after=2))
-    assert len(fitted.history) == 3
+def test_a_metric_that_never_was_a_number_gives_no_model(tmp_path):
+    """It counts as no progress, and weights that went astray are not handed on."""
+    task, settings = Task([NAN] * 9), replace(SETTINGS, epochs=9, stop_after=2)
+    with pytest.raises(ConfigError, match="val_score was never a number; lower `lr`"):
+        train(task, tmp_path, settings=settings)
+    assert len(task.weights) == 3
 
 
 def test_a_loss_that_is_not_finite_stops_with_a_sentence(tmp_path):
