@@ -14,7 +14,8 @@ import yaml
 
 from deg_core.errors import ConfigError
 from deg_core.explain import explain, nearest
-from deg_core.settings import DEFAULT_PRESETS, PER_PRESET, PRESETS, SECTIONS, schema_of
+from deg_core.presets import DEFAULT_PRESETS, PER_PRESET, PRESETS
+from deg_core.settings import SECTIONS, schema_of
 
 Schema = dict[str, Any]
 
@@ -109,7 +110,7 @@ def load_config(path: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        What the file says, without empty sections; defaults are left to `settings.resolve`.
+        What the file says, without empty sections; defaults are left to `presets.resolve`.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """The settings of every stage: one frozen dataclass each, with default and description.
 
 This module is the only place where a setting is declared. ``config.schema.yaml`` is generated
-from it, `resolve` merges a project's config.yaml with the presets, and a stage gets its settings
-as one JSON text that `from_json` turns back into the dataclass.
+from it, and a stage gets its settings as one JSON text that `from_json` turns back into the
+dataclass. What a preset changes is in `deg_core.presets`.
 """
 
 import json
@@ -292,86 +292,6 @@ SECTIONS: dict[str, type] = {
     "evaluate": EvaluateSettings,
     "figures": FigureSettings,
 }
-PER_PRESET = ("flow", "features", "sequence")
-AUGMENTED = ("flow", "features")
-
-# What a preset changes against the defaults above. `fast` is the paper's smallest model; `lite` is
-# small enough to learn from scratch on a processor.
-PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "fast": {"flow": {}, "features": {}, "sequence": {}},
-    "lite": {
-        "flow": {"network": "difference", "epochs": 1},
-        "features": {
-            "backbone": "small_cnn", "inputs": ["frame", "background_difference"], "epochs": 8,
-            "steps_per_epoch": 100, "lr": 1e-3, "schedule": "cosine", "weight_decay": 1e-4,
-            "augment": {"hue": 0.0, "saturation": 0.0},
-        },
-        "sequence": {
-            "epochs": 40, "lr": 2e-3, "schedule": "cosine", "batch_size": 8,
-            "windows_per_video": 8, "weight_decay": 0.01, "c_out": 2,
-        },
-    },
-}  # fmt: skip
-
-
-DEFAULT_PRESETS = ["lite"]  # runs anywhere; what a config.yaml without `presets` gets
-
-
-def resolve(config: Mapping[str, Any], section: str, preset: str | None = None) -> dict[str, Any]:
-    """Merge the settings of one section: defaults, preset, the user's common part and preset.
-
-    Parameters
-    ----------
-    config
-        A project's configuration, checked.
-    section
-        Name of the section.
-    preset
-        Name of the preset, for the sections that have one block per preset.
-
-    Returns
-    -------
-    dict
-        Plain values, ready for `to_json`.
-
-    Raises
-    ------
-    ConfigError
-        If the preset is unknown.
-    """
-    cls = SECTIONS[section]
-    merged = to_dict(cls())
-    given = dict(config.get(section) or {})
-    if section not in PER_PRESET:
-        return merged | given
-    base = base_preset(config, preset or "")
-    merged |= PRESETS[base][section] | (given.get("common") or {}) | (given.get(base) or {})
-    if preset != base:
-        merged |= given.get(preset) or {}
-    if section in AUGMENTED:
-        blocks = [PRESETS[base][section], {"augment": config.get("augment")}]
-        blocks += [given.get(name) or {} for name in ("common", base, preset or "")]
-        merged["augment"] = to_dict(AugmentSettings())
-        for block in blocks:
-            merged["augment"] |= block.get("augment") or {}
-    return merged
-
-
-def base_preset(config: Mapping[str, Any], preset: str) -> str:
-    """Name the built-in preset that ``preset`` is, or starts from.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such preset.
-    """
-    base = (config.get("preset_base") or {}).get(preset, preset)
-    if base not in PRESETS:
-        raise ConfigError(
-            f"config.yaml: preset '{preset}' is not known; use one of {', '.join(PRESETS)}, "
-            f"or name in `preset_base` the one that '{preset}' starts from."
-        )
-    return base
 
 
 def to_dict(settings: Any) -> dict[str, Any]:

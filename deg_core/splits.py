@@ -14,7 +14,8 @@ from typing import Any
 
 from deg_core.division import Division, divide
 from deg_core.errors import ConfigError
-from deg_core.settings import DEFAULT_PRESETS, SplitSettings, from_dict, resolve
+from deg_core.presets import DEFAULT_PRESETS, resolve
+from deg_core.settings import SplitSettings, from_dict
 from deg_core.table import Video, fixed_parts
 
 FINAL = "final"

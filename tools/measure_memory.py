@@ -19,7 +19,8 @@ import torch
 from deg_core.example.render import FPS, render_video
 from deg_core.learn.device import choose
 from deg_core.models import files, flow
-from deg_core.settings import FeatureSettings, FlowSettings, from_dict, resolve, to_dict
+from deg_core.presets import resolve
+from deg_core.settings import FeatureSettings, FlowSettings, from_dict, to_dict
 from deg_core.stages.networks import Motion, build_two_stream
 
 NORMALIZATION = {"mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]}

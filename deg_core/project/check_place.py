@@ -13,10 +13,10 @@ from packaging.requirements import Requirement
 
 from deg_core.data.publish import open_hdf5, read_json
 from deg_core.errors import StateError
+from deg_core.presets import DEFAULT_PRESETS, base_preset
 from deg_core.project import lock, machine
 from deg_core.project.findings import Finding, caught, warning
-from deg_core.project.folder import Project
-from deg_core.settings import DEFAULT_PRESETS, base_preset
+from deg_core.project.folder import Project, quoted
 from deg_core.splits import runs
 
 # Spatial and flow features of one frame and run, as 32-bit numbers; the rest is small beside them.
@@ -65,10 +65,15 @@ def _busy(folder: Path) -> Iterator[Finding]:
     if busy:
         ids = ", ".join(map(str, busy))
         yield warning(f"{folder}: a run is at work in this folder (process {ids}); wait for it.")
+    elif lock.killed_here(folder):
+        yield warning(
+            f"{folder}: the last run was killed; `deg run {quoted(folder)}` removes the lock that "
+            "it left behind, and goes on."
+        )
     elif lock.snakemake_locks(folder):
         yield warning(
             f"{folder}: locked by a run that does not run on this machine; if it runs nowhere "
-            f"else, it was killed, and `deg run {folder} --unlock` removes the lock."
+            f"else, it was killed, and `deg run {quoted(folder)} --unlock` removes the lock."
         )
 
 

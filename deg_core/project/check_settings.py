@@ -52,7 +52,7 @@ def readable_config(path: Path) -> tuple[dict[str, Any], list[Finding]]:
         return check_config(raw, str(path)), []
     except ConfigError as error:
         texts = all_problems(raw, str(path)) or [str(error)]
-        return usable_part(raw), [Finding(text) for text in texts]
+        return usable_part(raw), [Finding(text) for text in dict.fromkeys(texts)]
 
 
 def all_problems(config: Any, source: str) -> list[str]:

@@ -9,10 +9,11 @@ from deg_core.data.publish import open_hdf5
 from deg_core.data.spotcheck import Spots, spot_check
 from deg_core.data.video import VideoInfo, probe
 from deg_core.errors import StateError
+from deg_core.presets import resolve
 from deg_core.progress import track
 from deg_core.project.findings import Finding, caught, warning
 from deg_core.project.folder import Project
-from deg_core.settings import ImportSettings, from_dict, from_json, resolve, to_dict
+from deg_core.settings import ImportSettings, from_dict, from_json, to_dict
 from deg_core.stages.import_video import choose_store, count_missing
 from deg_core.table import Video, is_drawn
 

@@ -3,6 +3,7 @@
 Reads config.yaml, videos.tsv and the label files of a project.
 """
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,11 +93,13 @@ def require_project(folder: Path) -> Path:
         If it is not a folder, or has no config.yaml.
     """
     if not folder.is_dir():
-        raise ConfigError(f"{folder}: no such folder; make a project with `deg new {folder}`.")
+        raise ConfigError(
+            f"{folder}: no such folder; make a project with `deg new {quoted(folder)}`."
+        )
     if not (folder / CONFIG).is_file():
         raise ConfigError(
             f"{folder}: no {CONFIG} in it, so this is not a project; "
-            f"make one with `deg new {folder}`."
+            f"make one with `deg new {quoted(folder)}`."
         )
     return folder
 
@@ -104,6 +107,11 @@ def require_project(folder: Path) -> Path:
 def table_path(folder: Path, config: Mapping[str, Any]) -> Path:
     """Say where the video table is."""
     return folder / (config.get("videos") or TABLE)
+
+
+def quoted(folder: Path) -> str:
+    """Write a folder as a command that we suggest needs it, also where its name holds spaces."""
+    return shlex.quote(str(folder))
 
 
 def repository() -> Path:

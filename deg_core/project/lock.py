@@ -16,6 +16,7 @@ from typing import TextIO
 
 from deg_core.errors import StateError
 from deg_core.project import machine
+from deg_core.project.folder import quoted
 
 
 @dataclass(frozen=True)
@@ -103,12 +104,28 @@ def _left_behind(folder: Path, record: dict[str, object]) -> bool:
         )
     if not snakemake_locks(folder):
         return False
-    if record.get("host") == socket.gethostname():
+    if _ran_here(record):
         return True
     raise StateError(
         f"{folder}: locked by a snakemake that does not run on this machine; if it runs on no "
-        f"other machine either, it was killed: remove its lock with `deg run {folder} --unlock`."
+        f"other machine either, it was killed: remove its lock with `deg run {quoted(folder)} --unlock`."
     )
+
+
+def killed_here(folder: Path) -> bool:
+    """Tell whether Snakemake's locks are those of a `deg run` of this machine that has died."""
+    path = folder / ".snakemake" / "deg.lock"
+    if not snakemake_locks(folder) or machine.workers(folder):
+        return False
+    try:
+        with path.open(encoding="utf-8") as handle:
+            return _ran_here(_read(handle))
+    except OSError:
+        return False
+
+
+def _ran_here(record: dict[str, object]) -> bool:
+    return record.get("host") == socket.gethostname()
 
 
 def snakemake_locks(folder: Path) -> bool:

@@ -13,9 +13,10 @@ import yaml
 from deg_core.config import check_config
 from deg_core.data.publish import publish_text
 from deg_core.errors import ConfigError, StateError
+from deg_core.presets import DEFAULT_PRESETS
 from deg_core.progress import log
-from deg_core.project.folder import CONFIG, TABLE
-from deg_core.settings import DEFAULT_PRESETS, SECTIONS, to_dict
+from deg_core.project.folder import CONFIG, TABLE, quoted
+from deg_core.settings import SECTIONS, to_dict
 
 COLUMNS = ("video", "path", "group", "pretrain", "labels", "split")
 GITIGNORE = """\
@@ -97,7 +98,7 @@ def create(folder: Path, *, behaviors: Sequence[str]) -> None:
         if (folder / name).exists():
             raise ConfigError(
                 f"{folder / name}: exists already; `deg new` never overwrites, "
-                f"so take another folder, or add videos with `deg add {folder} VIDEO`."
+                f"so take another folder, or add videos with `deg add {quoted(folder)} VIDEO`."
             )
     text = config_text(behaviors)
     if behaviors:
@@ -147,9 +148,9 @@ def next_steps(folder: Path, *, named: bool) -> str:
     first = [] if named else [f"name the behaviors in {folder / CONFIG}"]
     steps = [
         *first,
-        f"add videos: deg add {folder} VIDEO ...",
-        f"check everything: deg doctor {folder}",
-        f"compute: deg run {folder}",
+        f"add videos: deg add {quoted(folder)} VIDEO ...",
+        f"check everything: deg doctor {quoted(folder)}",
+        f"compute: deg run {quoted(folder)}",
     ]
     lines = [f"{number}. {step}" for number, step in enumerate(steps, start=1)]
     return "\n".join([f"{folder}: new project. Next:", *lines])

@@ -6,7 +6,7 @@ from pathlib import Path
 from deg_core.errors import ConfigError, StateError
 from deg_core.progress import log
 from deg_core.project import scores, workflow
-from deg_core.project.folder import open_project
+from deg_core.project.folder import open_project, quoted
 
 
 def report(
@@ -52,7 +52,7 @@ def report(
         if "does not exist" not in str(error):
             raise
         raise StateError(
-            f"{folder}: results for the report are missing; `deg run {folder}` computes them."
+            f"{folder}: results for the report are missing; `deg run {quoted(folder)}` computes them."
         ) from error
     print("\n".join(scores.full(folder / "results")))
     log(f"{page}: written; it opens in any browser, offline.")

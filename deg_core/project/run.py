@@ -10,11 +10,15 @@ from types import FrameType
 
 from deg_core.progress import log
 from deg_core.project import lock, workflow
-from deg_core.project.folder import Project, open_project
+from deg_core.project.folder import Project, open_project, quoted
 from deg_core.splits import plan
 from deg_core.table import check_usable
 
 SHOWN_FAILURES = 10
+# How a job's last line begins after a fault of the program, or an interrupt; and what a training
+# says that was asked to stop.
+NOT_MENDED = ("deg: unexpected ", "deg: interrupted")
+REQUESTED = "stopped on request"
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ def run(folder: Path, *, options: Sequence[str], environment: Mapping[str, str])
     Returns
     -------
     int
-        Snakemake's exit code; 130 after an interrupt.
+        Snakemake's exit code; 2 if each job that failed says what the user can mend; 130 after an
+        interrupt.
 
     Raises
     ------
@@ -63,9 +68,12 @@ def run(folder: Path, *, options: Sequence[str], environment: Mapping[str, str])
         lock.write_record(claimed)
         code = supervise(command, environment=jobs, keep_open=claimed.descriptor)
     if code == 130:
-        log(f"deg: {folder}: interrupted; what was done is kept, and `deg run {folder}` goes on.")
+        log(
+            f"deg: {folder}: interrupted; what was done is kept, and `deg run {quoted(folder)}` goes on."
+        )
     elif code:
         log(explain(folder))
+        return 2 if code == 1 and can_be_mended(folder) else code
     return code
 
 
@@ -125,10 +133,10 @@ def supervise(command: Sequence[str], *, environment: Mapping[str, str], keep_op
 
 def explain(folder: Path) -> str:
     """Say what failed in the last run: rules, the last line of their logs, where to read on."""
-    logs = sorted((folder / ".snakemake" / "log").glob("*.snakemake.log"))
+    logs = logs_of_runs(folder)
     if not logs:
         return f"deg: {folder}: snakemake failed before it wrote a log; see above."
-    failed = failures(logs[-1].read_text(encoding="utf-8", errors="replace"))
+    failed = failures_of(logs[-1])
     lines = [f"deg: {folder}: the run did not finish."]
     for failure in failed[:SHOWN_FAILURES]:
         lines.append(f"  {failure.rule}: {last_line(folder / failure.log)}")
@@ -136,8 +144,31 @@ def explain(folder: Path) -> str:
     if len(failed) > SHOWN_FAILURES:
         lines.append(f"  and {len(failed) - SHOWN_FAILURES} more")
     lines.append(f"  log of the run: {logs[-1]}")
-    lines.append(f"  `deg doctor {folder}` looks for causes; what was done is kept.")
+    lines.append(f"  `deg doctor {quoted(folder)}` looks for causes; what was done is kept.")
     return "\n".join(lines)
+
+
+def can_be_mended(folder: Path) -> bool:
+    """Tell whether bad input, and nothing else, made the last run fail: its jobs' logs say so."""
+    said = [
+        last_line(folder / failure.log)
+        for path in logs_of_runs(folder)[-1:]
+        for failure in failures_of(path)
+    ]
+    return bool(said) and all(
+        line.startswith("deg: ") and not line.startswith(NOT_MENDED) and REQUESTED not in line
+        for line in said
+    )
+
+
+def logs_of_runs(folder: Path) -> list[Path]:
+    """List Snakemake's own logs, the last run's last."""
+    return sorted((folder / ".snakemake" / "log").glob("*.snakemake.log"))
+
+
+def failures_of(path: Path) -> list[Failure]:
+    """Find the failed jobs in one of Snakemake's logs."""
+    return failures(path.read_text(encoding="utf-8", errors="replace"))
 
 
 def failures(text: str) -> list[Failure]:

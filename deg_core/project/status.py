@@ -9,7 +9,7 @@ from pathlib import Path
 from deg_core.data.labels import read_frame_labels
 from deg_core.errors import DegError
 from deg_core.project import plan, scores
-from deg_core.project.folder import Project, open_project
+from deg_core.project.folder import Project, open_project, quoted
 from deg_core.table import Video
 
 HEADER = ("video", "imported", "scored", "positive frames", "predicted by")
@@ -55,7 +55,7 @@ def to_do(jobs: Sequence[plan.Job], folder: Path) -> list[str]:
         return ["Everything is up to date."]
     many = f"{len(jobs)} jobs" if len(jobs) > 1 else "1 job"
     words = [f"  {line}" for line in plan.in_words(jobs)]
-    return [f"To do: {many}; `deg run {folder}` does them", *words]
+    return [f"To do: {many}; `deg run {quoted(folder)}` does them", *words]
 
 
 def video_table(project: Project) -> list[str]:
@@ -67,7 +67,7 @@ def video_table(project: Project) -> list[str]:
         A header and the lines, in columns; nothing for a project without videos.
     """
     if not project.videos:
-        return [f"  none yet; add some with `deg add {project.folder} VIDEO`"]
+        return [f"  none yet; add some with `deg add {quoted(project.folder)} VIDEO`"]
     rows = [HEADER, *(video_row(project, video) for video in project.videos)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
     padded = (map(str.ljust, row, widths) for row in rows)

@@ -1,7 +1,9 @@
 """The doctor looks at permissions, other runs, disk, packages, graphics cards and results."""
 
 import importlib.metadata
+import json
 import shutil
+import socket
 from collections import namedtuple
 
 import h5py
@@ -50,6 +52,18 @@ def test_locks_of_a_killed_run_are_a_warning(folder):
     ((serious, text),) = examine(folder)
     assert not serious
     assert f"`deg run {folder} --unlock`" in text
+
+
+def test_a_killed_run_of_this_machine_needs_no_unlocking(folder):
+    locks = folder / ".snakemake" / "locks"
+    locks.mkdir(parents=True)
+    (locks / "0.input.lock").touch()
+    record = json.dumps({"host": socket.gethostname(), "pid": 1})
+    (folder / ".snakemake" / "deg.lock").write_text(record)
+    ((serious, text),) = examine(folder)
+    assert not serious
+    assert "the last run was killed" in text
+    assert "--unlock" not in text
 
 
 def test_a_run_at_work_is_a_warning(folder, monkeypatch):

@@ -51,6 +51,12 @@ splits: {val: 0.6, test: 0.6}
     assert "splits: val (0.6) and test (0.6)" in found[5]
 
 
+def test_a_mistake_is_told_once_however_much_stands_under_it(tmp_path):
+    config = "behaviors: [groom]\nfeaturs: {common: {lr: 0.1}, fast: {lr: 0.1, epochs: 2}}\n"
+    folder = write(tmp_path / "p", config)
+    assert len(check_settings.examine_settings(folder)[1]) == 1
+
+
 def test_what_is_right_stays_usable_beside_mistakes(tmp_path):
     config = "behaviors: [groom, rear]\nlabels: {annotator: anna}\nfeaturs: {}\n"
     folder = write(tmp_path / "p", config, HEADER + "m1\tm1.mp4\t\tyes\t\t\n")

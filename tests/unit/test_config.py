@@ -8,7 +8,8 @@ from jsonschema import Draft202012Validator
 
 from deg_core.config import check_config, load_config, read_yaml, schema
 from deg_core.errors import ConfigError
-from deg_core.settings import PER_PRESET, PRESETS, SECTIONS
+from deg_core.presets import PER_PRESET, PRESETS
+from deg_core.settings import SECTIONS
 
 
 @pytest.fixture

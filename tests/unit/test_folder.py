@@ -45,6 +45,11 @@ def test_what_is_no_project_is_refused_with_the_remedy(tmp_path, name):
         require_project(tmp_path / name)
 
 
+def test_a_suggested_command_works_with_spaces(tmp_path):
+    with pytest.raises(ConfigError, match=f"`deg new '{tmp_path}/my mice'`"):
+        require_project(tmp_path / "my mice")
+
+
 def test_the_workflow_lies_beside_the_package():
     assert repository() == Path(deg_core.__file__).parent.parent
 

@@ -8,8 +8,8 @@ from projects import HEADER
 
 from deg_core.config import load_config
 from deg_core.errors import ConfigError, StateError
+from deg_core.presets import DEFAULT_PRESETS, PRESETS, resolve
 from deg_core.project import new
-from deg_core.settings import DEFAULT_PRESETS, PRESETS, resolve
 from deg_core.table import read_videos
 
 

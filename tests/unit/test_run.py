@@ -138,6 +138,27 @@ def test_a_failed_run_is_explained(folder, snakemake, capsys):
     ]
 
 
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("deg: fast.pt: damaged; delete it and run again.", 2),
+        ("deg: unexpected ValueError in fit.py, line 3: x; this is a fault of the program", 1),
+        ("deg: fast.pt: stopped on request; run again to continue.", 1),
+        ("Killed", 1),
+    ],
+)
+def test_bad_input_that_only_a_job_finds_has_exit_code_2(folder, snakemake, said, code):
+    snakemake(
+        f"import pathlib; p = pathlib.Path({str(folder)!r}, '.snakemake', 'log'); p.mkdir();"
+        f"(p / '2026.snakemake.log').write_text({LOG!r}); exit(1)"
+    )
+    for name, line in {"import_video/b": "deg: b.mp4: empty.", "train flow/fast": said}.items():
+        path = folder / "logs" / f"{name}.log"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"first\n{line}\n")
+    assert start(folder) == code
+
+
 def test_a_snakemake_that_never_started_is_explained(folder):
     assert "failed before it wrote a log" in run.explain(folder)
 

@@ -7,19 +7,16 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from deg_core.errors import ConfigError
+from deg_core.presets import PER_PRESET, PRESETS, base_preset, resolve
 from deg_core.settings import (
-    PER_PRESET,
-    PRESETS,
     SECTIONS,
     AugmentSettings,
     FeatureSettings,
     ImportSettings,
     LabelSettings,
     SequenceSettings,
-    base_preset,
     from_dict,
     from_json,
-    resolve,
     schema_of,
     to_dict,
     to_json,

@@ -7,7 +7,8 @@ import sysconfig
 from deg_core.config import check_config
 from deg_core.data.labels import positive_frames
 from deg_core.errors import DegError
-from deg_core.settings import DEFAULT_PRESETS, PER_PRESET, resolve, to_json
+from deg_core.presets import DEFAULT_PRESETS, PER_PRESET, resolve
+from deg_core.settings import to_json
 from deg_core.splits import ALL, FINAL, plan
 from deg_core.table import check_usable, is_drawn, read_videos, size_of
 from deg_core.versions import VERSIONS
