@@ -80,12 +80,16 @@ def _strays(project: Project) -> Iterator[Finding]:
 def examine_splits(project: Project) -> Iterator[Finding]:
     """Find out whether the splits are possible; label files that cannot be read are left out."""
     positive: dict[str, dict[str, int]] = {}
+    unread = 0
     for video in project.videos:
-        with suppress(DegError):
+        try:
             positive |= project.positives_of(video)
+        except DegError:
+            unread += 1
     try:
         with suppress(VideoError):  # found already, for each video
             check_usable(project.videos, project.table, project=project.folder, drawn=project.drawn)
         plan(project.config, project.videos, positive)
     except ConfigError as error:
-        yield Finding(str(error))
+        left_out = f" ({unread} label files with errors are not counted here.)" if unread else ""
+        yield Finding(f"{error}{left_out}")

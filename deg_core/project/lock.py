@@ -108,7 +108,8 @@ def _left_behind(folder: Path, record: dict[str, object]) -> bool:
         return True
     raise StateError(
         f"{folder}: locked by a snakemake that does not run on this machine; if it runs on no "
-        f"other machine either, it was killed: remove its lock with `deg run {quoted(folder)} --unlock`."
+        "other machine either, it was killed: remove its lock with "
+        f"`deg run {quoted(folder)} --unlock`."
     )
 
 

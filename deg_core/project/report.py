@@ -52,7 +52,8 @@ def report(
         if "does not exist" not in str(error):
             raise
         raise StateError(
-            f"{folder}: results for the report are missing; `deg run {quoted(folder)}` computes them."
+            f"{folder}: results for the report are missing; "
+            f"`deg run {quoted(folder)}` computes them."
         ) from error
     print("\n".join(scores.full(folder / "results")))
     log(f"{page}: written; it opens in any browser, offline.")

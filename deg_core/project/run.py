@@ -60,6 +60,7 @@ def run(folder: Path, *, options: Sequence[str], environment: Mapping[str, str])
     command = workflow.command(folder, options=options, environment=environment)
     jobs = workflow.job_environment(environment)
     if workflow.is_dry(options):
+        workflow.require_writable(folder)
         return subprocess.call(command, env=jobs)
     with lock.claim(folder) as claimed:
         if claimed.stale and "--unlock" not in options:
@@ -69,7 +70,8 @@ def run(folder: Path, *, options: Sequence[str], environment: Mapping[str, str])
         code = supervise(command, environment=jobs, keep_open=claimed.descriptor)
     if code == 130:
         log(
-            f"deg: {folder}: interrupted; what was done is kept, and `deg run {quoted(folder)}` goes on."
+            f"deg: {folder}: interrupted; what was done is kept, "
+            f"and `deg run {quoted(folder)}` goes on."
         )
     elif code:
         log(explain(folder))

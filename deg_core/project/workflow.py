@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -96,6 +97,7 @@ def ask(folder: Path, *, options: Sequence[str], environment: Mapping[str, str])
     StateError
         If it fails; the message holds its own last lines.
     """
+    require_writable(folder)
     done = subprocess.run(
         command(folder, options=options, environment=environment),
         env=job_environment(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -104,6 +106,26 @@ def ask(folder: Path, *, options: Sequence[str], environment: Mapping[str, str])
     if done.returncode:
         raise StateError(_complaint(folder, done.stdout))
     return done.stdout
+
+
+def require_writable(folder: Path) -> None:
+    """Make sure that Snakemake can keep its notes, which it needs even to look.
+
+    Raises
+    ------
+    StateError
+        If the folder cannot be written.
+    """
+    notes = folder / ".snakemake"
+    try:
+        notes.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=notes):
+            pass
+    except OSError as error:
+        raise StateError(
+            f"{notes}: cannot be written ({error.strerror}); Snakemake keeps its notes there, even "
+            "if it only looks, so mend the permissions."
+        ) from error
 
 
 def _complaint(folder: Path, text: str) -> str:

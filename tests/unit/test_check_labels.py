@@ -104,3 +104,4 @@ def test_a_bad_label_file_does_not_hide_the_splits(folder):
     (finding,) = examine_splits(open_project(folder))
     assert finding.serious
     assert "nonsense" not in finding.text
+    assert "(1 label files with errors are not counted here.)" in finding.text

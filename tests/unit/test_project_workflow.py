@@ -118,3 +118,9 @@ def test_a_sentence_of_the_workflow_becomes_the_error(tmp_path, monkeypatch):
 def test_other_failures_show_the_last_lines(tmp_path, monkeypatch):
     with pytest.raises(StateError, match="snakemake stopped: 1 / 2 / 3"):
         ask(tmp_path, monkeypatch, "print('0\\n1\\n\\n2\\n3'); exit(1)")
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path, monkeypatch):
+    (tmp_path / ".snakemake").write_text("a file in its place")
+    with pytest.raises(StateError, match=r"\.snakemake: cannot be written .* mend the permissions"):
+        ask(tmp_path, monkeypatch, "")
