@@ -24,9 +24,13 @@ rule summarize:
     conda:
         "../envs/deg.yaml"
     params:
-        runs="--runs {} --tested {}".format(
-            " ".join(run.name for run in RUNS), " ".join(run.name for run in TESTED_RUNS)
-        ),
+        runs=" ".join(run.name for run in RUNS),
+        tested=" ".join(run.name for run in TESTED_RUNS),
         version=VERSIONS["summarize"],
     shell:
-        "deg summarize" " {params.runs}" " --results results" " --out results/summary" " &> {log:q}"
+        "deg summarize"
+        " --runs {params.runs}"
+        " --tested {params.tested}"
+        " --results results"
+        " --out results/summary"
+        " &> {log:q}"
