@@ -7,7 +7,6 @@ with an untrained `lite` model, each in a process of its own, and prints a table
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -45,14 +44,20 @@ def write_models(folder: Path) -> tuple[Path, Path]:
     return flow_file, feature_file
 
 
+# A process starts with its parent's peak on its account, and this one has torch loaded.
+WATCH = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+"""
+
+
 def measured(command: list[str]) -> tuple[float, float]:
     """Run a command; return its peak memory in MB and its seconds."""
     started = time.monotonic()
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"failed: {' '.join(command)}")
-    return usage.ru_maxrss / 1024, time.monotonic() - started
+    watched = [sys.executable, "-c", WATCH, *map(str, command)]
+    done = subprocess.run(watched, check=True, capture_output=True, text=True)
+    return float(done.stdout), time.monotonic() - started
 
 
 def measure(
