@@ -21,7 +21,6 @@ from deg_core.models import files
 from deg_core.progress import log
 from deg_core.settings import FeatureSettings, to_dict
 from deg_core.stages.networks import Extractor, Motion, build_two_stream
-from deg_core.stages.train_flow import NO_WEIGHTS
 from deg_core.stages.training import fingerprint, publish_training
 from deg_core.versions import VERSIONS
 
@@ -274,7 +273,7 @@ def run(
     publish_training(
         fitted, history=history, record=record, settings=settings, device=device, threads=threads,
         train_videos=train_videos, val_videos=val_videos, behaviors=names,
-        positives=positives.tolist(), negatives=negatives.tolist(), weights=NO_WEIGHTS,
+        positives=positives.tolist(), negatives=negatives.tolist(),
     )  # fmt: skip
     files.save(
         model, stage="train_features", network=task.network, settings=to_dict(settings),

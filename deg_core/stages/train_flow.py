@@ -210,13 +210,10 @@ def run(
     publish_npz(examples, task.examples())
     publish_training(
         fitted, history=history, record=record, settings=settings, device=device,
-        threads=threads, videos=videos, n_clips=len(task.train), weights=NO_WEIGHTS,
+        threads=threads, videos=videos, n_clips=len(task.train),
     )  # fmt: skip
     files.save(model, stage="train_flow", network=task.network, **facts(settings, moments))
     fit.forget()
-
-
-NO_WEIGHTS = {"loaded": None, "matched": 0, "missing": 0}
 
 
 def facts(settings: FlowSettings, moments: dict[str, Any]) -> dict[str, Any]:

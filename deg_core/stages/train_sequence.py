@@ -21,7 +21,6 @@ from deg_core.progress import log
 from deg_core.settings import SequenceSettings, to_dict
 from deg_core.stages.networks import build_sequence
 from deg_core.stages.train_features import chosen_by, count, read_labels
-from deg_core.stages.train_flow import NO_WEIGHTS
 from deg_core.stages.training import fingerprint, publish_training
 from deg_core.versions import VERSIONS
 
@@ -246,7 +245,7 @@ def run(
     fitted = fit.run()
     publish_training(
         fitted, history=history, record=record, settings=settings, device=device, threads=threads,
-        train_videos=train_videos, val_videos=val_videos, behaviors=names, weights=NO_WEIGHTS,
+        train_videos=train_videos, val_videos=val_videos, behaviors=names,
     )  # fmt: skip
     files.save(
         model, stage="train_sequence", network=task.network, settings=to_dict(settings),

@@ -1,7 +1,6 @@
 """What the three training stages share: identity of their inputs, and publishing."""
 
 import hashlib
-import json
 import platform
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -16,6 +15,7 @@ from deg_core.learn.fit import Fitted
 from deg_core.settings import to_dict, to_json
 from deg_core.versions import VERSIONS
 
+NO_WEIGHTS = {"loaded": None, "matched": 0, "missing": 0}
 PACKAGES = ("deg-core", "torch", "torchvision", "kornia", "numpy", "h5py", "av", "snakemake")
 
 
@@ -48,7 +48,7 @@ def publish_training(
     device, threads
         What computed.
     **facts
-        More of the record: videos, weights loaded, sizes of the data.
+        More of the record: videos, sizes of the data.
     """
     publish_csv(history, fitted.history)
     about = {
@@ -58,6 +58,7 @@ def publish_training(
         "device": describe(device),
         "threads": threads,
         "seed": settings.seed,
-        "settings": json.loads(to_json(to_dict(settings))),
+        "settings": to_dict(settings),
+        "weights": NO_WEIGHTS,
     }
     publish_json(record, about | fitted.record | facts)
