@@ -1,116 +1,85 @@
-"""The feature extractor: one network looks at the center frame, one at the motion.
+"""The feature extractor: one network looks at the picture, one at the motion.
 
-A clip is (N, T, 3, H, W), normalised. Both streams end in a feature vector and a linear layer;
-the prediction is their average, or one linear layer on both vectors.
+A clip is (N, T, 3, H, W), normalised. Both streams end in a feature vector and a last layer; the
+prediction is their weighted average, or one last layer on both vectors.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from deg_core.errors import ConfigError
-from deg_core.models.vision import torchvision_models
+from deg_core.models import backbones
+from deg_core.settings import FeatureSettings
 
 
 @dataclass(frozen=True)
 class StreamOutput:
     """What the two-stream network returns for N clips.
 
-    ``logits`` (N, K); ``spatial`` and ``flow`` (N, D), the vectors before the last layers. What
-    belongs to a missing stream is zero.
+    ``logits`` (N, K); ``spatial`` and ``flow`` (N, D), the vectors before the last layers, zero for
+    a missing stream. ``spatial_logits`` and ``flow_logits`` (N, K) are what each stream says by
+    itself; None for a missing stream, and where the streams have no last layers of their own.
     """
 
     logits: Tensor
     spatial: Tensor
     flow: Tensor
+    spatial_logits: Tensor | None = None
+    flow_logits: Tensor | None = None
 
 
-def resnet18(in_channels: int, *, width: float) -> tuple[nn.Module, int]:
-    """Build torchvision's ResNet18 without its last layer, for any number of channels.
-
-    Returns
-    -------
-    tuple
-        The network, (N, in_channels, H, W) to (N, D), and D.
-
-    Raises
-    ------
-    ConfigError
-        If ``width`` is not 1.
-    """
-    if width != 1.0:
-        raise ConfigError(
-            f"config.yaml: features: width: expected 1 for the backbone resnet18, got {width:g}; "
-            "choose `backbone: small_cnn`, which can be narrowed."
-        )
-    models = torchvision_models()
-    network = models.resnet.ResNet(
-        models.resnet.BasicBlock, [2, 2, 2, 2], width_per_group=64, num_classes=1
-    )
-    network.conv1 = nn.Conv2d(in_channels, 64, 7, 2, 3, bias=False)
-    nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
-    network.fc = nn.Identity()
-    return network, 512
-
-
-class SmallCNN(nn.Module):
-    """A plain convolutional network that learns from few clips in minutes.
-
-    Average and maximum over the picture are both kept: a paw is small, and an average over the
-    arena would drown it.
-    """
-
-    def __init__(self, in_channels: int, *, width: float) -> None:
-        super().__init__()
-        c = [max(8, round(n * width)) for n in (24, 48, 96, 128)]
-        self.features = 2 * c[3]
-        self.body = nn.Sequential(
-            self._block(in_channels, c[0], stride=2),
-            self._block(c[0], c[1], stride=2),
-            self._block(c[1], c[1]),
-            self._block(c[1], c[2], stride=2),
-            self._block(c[2], c[2]),
-            self._block(c[2], c[3]),
-        )
-
-    @staticmethod
-    def _block(c_in: int, c_out: int, *, stride: int = 1) -> nn.Sequential:
-        conv = nn.Conv2d(c_in, c_out, 3, stride, 1, bias=False)
-        return nn.Sequential(conv, nn.BatchNorm2d(c_out), nn.ReLU(inplace=True))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, in_channels, H, W) to (N, D)."""
-        x = self.body(x)
-        return torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1)
-
-
-def small_cnn(in_channels: int, *, width: float) -> tuple[nn.Module, int]:
-    """Build a `SmallCNN`; returns it and its feature length."""
-    network = SmallCNN(in_channels, width=width)
-    return network, network.features
-
-
-BACKBONES: Mapping[str, Callable[..., tuple[nn.Module, int]]] = {
-    "resnet18": resnet18,
-    "small_cnn": small_cnn,
-}
+def last_layer(length: int, n_behaviors: int, *, final_bn: bool) -> nn.Module:
+    """Build a linear layer; with ``final_bn``, one without bias and a batch norm."""
+    if not final_bn:
+        return nn.Linear(length, n_behaviors)
+    return nn.Sequential(nn.Linear(length, n_behaviors, bias=False), nn.BatchNorm1d(n_behaviors))
 
 
 class Stream(nn.Module):
-    """A backbone, dropout and a linear layer to ``n_out`` logits; with 0 there is no such layer."""
+    """A backbone, dropout and a last layer to ``n_out`` logits; with 0 there is no such layer.
+
+    Parameters
+    ----------
+    backbone
+        Its name in the settings.
+    channels, frames
+        Channels of each frame that it sees, and frames.
+    n_out
+        K, or 0.
+    width
+        Factor on the backbone's channels.
+    dropout
+        Probability, before the last layer.
+    final_bn
+        Whether the last layer ends in a batch norm.
+    """
 
     def __init__(
-        self, backbone: str, in_channels: int, *, n_out: int, width: float, dropout: float
+        self,
+        backbone: str,
+        channels: int,
+        frames: int,
+        *,
+        n_out: int,
+        width: float = 1.0,
+        dropout: float = 0.25,
+        final_bn: bool = False,
     ) -> None:
         super().__init__()
-        self.backbone, self.length = BACKBONES[backbone](in_channels, width=width)
+        self.backbone = backbones.build(backbone, channels, frames, width=width)
+        self.length = self.backbone.length
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(self.length, n_out) if n_out else nn.Identity()
+        self.head: nn.Module = nn.Identity()
+        if n_out:
+            self.head = last_layer(self.length, n_out, final_bn=final_bn)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (N, C, H, W) to features (N, D) and logits (N, K), or what a fusion would take."""
+        """Map what the backbone takes to features (N, D) and logits (N, K).
+
+        Where there is no last layer, the features after dropout come in place of logits.
+        """
         features = self.backbone(x)
         return features, self.head(self.dropout(features))
 
@@ -122,45 +91,69 @@ class TwoStream(nn.Module):
     ----------
     n_behaviors
         K.
-    motion_channels
-        Channels of the motion map, as the motion network's ``channels`` says.
+    n_frames
+        Frames per clip, T.
+    per_pair
+        Channels of the motion map for each pair of frames, as the motion network says.
     backbone, width
-        Network of each stream and factor on its channels.
+        Network of each stream and factor on its channels. One that takes volumes sees the whole
+        clip, any other the picture.
     streams
         ``spatial``, ``flow`` or both.
     inputs
         What the spatial stream sees: ``frame``, ``background_difference``.
+    picture
+        What a 2-D network is shown as the frame: the ``center`` one, or a ``channel_slice``, three
+        channels of the stacked clip (`slice_start`), which files of the original program expect.
     fusion
-        ``average`` of logits or ``concatenate`` features under one linear layer; says nothing
+        ``average`` of logits or ``concatenate`` features under one last layer; says nothing
         where there is one stream only.
     flow_weight
         Weight of the motion stream in the average.
     dropout
         Probability, before the last layers.
+    final_bn
+        Whether the last layers end in a batch norm, in place of a bias.
+
+    Attributes
+    ----------
+    slice_start
+        First channel of a channel slice, 1.5 T rounded down.
     """
 
     def __init__(
         self,
         *,
         n_behaviors: int,
-        motion_channels: int,
+        n_frames: int,
+        per_pair: int,
         backbone: str,
         width: float = 1.0,
         streams: Sequence[str] = ("spatial", "flow"),
         inputs: Sequence[str] = ("frame",),
+        picture: str = "center",
         fusion: str = "average",
         flow_weight: float = 1.0,
         dropout: float = 0.25,
+        final_bn: bool = False,
     ) -> None:
         super().__init__()
-        self.inputs, self.flow_weight = tuple(inputs), flow_weight
+        self.inputs, self.flow_weight, self.picture = tuple(inputs), flow_weight, picture
+        self.per_pair = per_pair
+        self.volume = backbones.volume(backbone)
+        self.slice_start = int(1.5 * n_frames)
         joint = fusion == "concatenate" and len(set(streams)) == 2
-        made = {"width": width, "dropout": dropout, "n_out": 0 if joint else n_behaviors}
-        self.spatial = Stream(backbone, 3 * len(inputs), **made) if "spatial" in streams else None
-        self.flow = Stream(backbone, motion_channels, **made) if "flow" in streams else None
+        made = {"width": width, "dropout": dropout, "final_bn": final_bn}
+        made["n_out"] = 0 if joint else n_behaviors
+        self.spatial = self.flow = None
+        if "spatial" in streams:
+            frames = n_frames if self.volume else 1
+            self.spatial = Stream(backbone, 3 * len(self.inputs), frames, **made)
+        if "flow" in streams:
+            self.flow = Stream(backbone, per_pair, n_frames - 1, **made)
         lengths = [s.length for s in (self.spatial, self.flow) if s is not None]
         self.length = lengths[0]
-        self.fusion = nn.Linear(sum(lengths), n_behaviors) if joint else None
+        self.fusion = last_layer(sum(lengths), n_behaviors, final_bn=final_bn) if joint else None
 
     @property
     def needs_background(self) -> bool:
@@ -187,21 +180,47 @@ class TwoStream(nn.Module):
             Logits and features.
         """
         spatial = flow = clip.new_zeros(len(clip), self.length)
-        answers = []
+        answers: dict[str, Tensor] = {}
         if self.spatial is not None:
-            spatial, answer = self.spatial(self._picture(clip, background))
-            answers.append(answer)
+            spatial, answers["spatial"] = self.spatial(self.seen(clip, background))
         if self.flow is not None:
-            flow, answer = self.flow(motion)
-            answers.append(answer)
-        return StreamOutput(self._fuse(*answers), spatial, flow)
+            flow, answers["flow"] = self.flow(self._volume_of(motion))
+        logits = self._fuse(*answers.values())
+        if self.fusion is not None:
+            return StreamOutput(logits, spatial, flow)
+        return StreamOutput(logits, spatial, flow, answers.get("spatial"), answers.get("flow"))
 
-    def _picture(self, clip: Tensor, background: Tensor | None) -> Tensor:
-        center = clip[:, clip.shape[1] // 2]
-        seen = {"frame": center}
+    def seen(self, clip: Tensor, background: Tensor | None) -> Tensor:
+        """Return what the spatial stream looks at.
+
+        Parameters
+        ----------
+        clip, background
+            As for `forward`.
+
+        Returns
+        -------
+        Tensor
+            (N, 3 * inputs, H, W); for a network that takes volumes (N, 3 * inputs, T, H, W).
+        """
+        frames = self._picture(clip)
+        seen = {"frame": frames}
         if self.needs_background:
-            seen["background_difference"] = center - background
-        return torch.cat([seen[name] for name in self.inputs], dim=1)  # (N, 3 * inputs, H, W)
+            still = background[:, None].expand_as(clip)
+            seen["background_difference"] = frames - self._picture(still)
+        return torch.cat([seen[name] for name in self.inputs], dim=1)
+
+    def _picture(self, clip: Tensor) -> Tensor:
+        if self.volume:
+            return clip.transpose(1, 2)  # (N, 3, T, H, W)
+        if self.picture == "channel_slice":
+            return clip.flatten(1, 2)[:, self.slice_start : self.slice_start + 3]
+        return clip[:, clip.shape[1] // 2]
+
+    def _volume_of(self, motion: Tensor) -> Tensor:
+        if not self.volume:
+            return motion
+        return motion.unflatten(1, (-1, self.per_pair)).transpose(1, 2)  # (N, per_pair, T-1, h, w)
 
     def _fuse(self, spatial: Tensor, flow: Tensor | None = None) -> Tensor:
         if flow is None:  # there is one stream only
@@ -210,9 +229,101 @@ class TwoStream(nn.Module):
             return self.fusion(torch.cat([spatial, flow], dim=1))
         return (spatial + self.flow_weight * flow) / (1 + self.flow_weight)
 
+    def head_prefixes(self) -> tuple[str, ...]:
+        """Return how the names of the tensors that depend on K begin in the state dict."""
+        if self.fusion is not None:
+            return ("fusion.",)
+        streams = {"spatial": self.spatial, "flow": self.flow}
+        return tuple(f"{name}.head." for name, stream in streams.items() if stream is not None)
+
+    @property
+    def heads(self) -> tuple[nn.Module, ...]:
+        """The last layers: the modules that depend on K."""
+        return tuple(self.get_submodule(prefix.rstrip(".")) for prefix in self.head_prefixes())
+
     def set_bias(self, bias: Tensor) -> None:
         """Start the last layers at ``bias`` (K,): the log odds of each behavior."""
-        streams = [s.head for s in (self.spatial, self.flow) if s is not None]
-        for head in streams if self.fusion is None else [self.fusion]:
+        for head in self.heads:
+            biased = head[-1] if isinstance(head, nn.Sequential) else head
             with torch.no_grad():
-                head.bias.copy_(bias)
+                biased.bias.copy_(bias)
+
+
+class EndToEnd(nn.Module):
+    """A frozen motion network and the two-stream network behind it.
+
+    The motion network stays in eval mode, whatever this module is told: in train mode its batch
+    norms would go on learning from the clips.
+
+    Parameters
+    ----------
+    motion
+        A motion network; its parameters are told to need no gradient.
+    network
+        The two-stream network.
+    """
+
+    def __init__(self, motion: nn.Module, network: TwoStream) -> None:
+        super().__init__()
+        self.motion, self.network = motion.requires_grad_(False).eval(), network
+
+    def train(self, mode: bool = True) -> "EndToEnd":
+        """Switch the two-stream network to train or eval mode, and leave the motion network."""
+        super().train(mode)
+        self.motion.eval()
+        return self
+
+    def forward(
+        self, clip: Tensor, background: Tensor | None = None
+    ) -> tuple[StreamOutput, Tensor | None]:
+        """Score the center frame of each clip.
+
+        Parameters
+        ----------
+        clip, background
+            As for `TwoStream.forward`.
+
+        Returns
+        -------
+        tuple
+            The output, and the finest motion map (N, C, h, w), without gradient; None where there
+            is no motion stream.
+        """
+        motion = None
+        if self.network.flow is not None:
+            with torch.no_grad():
+                motion = self.motion(clip)[0]
+        return self.network(clip, motion, background), motion
+
+
+def build(settings: FeatureSettings, motion: nn.Module, n_behaviors: int) -> TwoStream:
+    """Build the feature extractor that the settings describe.
+
+    Parameters
+    ----------
+    settings
+        Of train_features.
+    motion
+        The motion network: its ``n_frames`` and ``per_pair`` are asked.
+    n_behaviors
+        K.
+
+    Raises
+    ------
+    ConfigError
+        If the backbone has one width only and the settings ask for another.
+    """
+    return TwoStream(
+        n_behaviors=n_behaviors,
+        n_frames=motion.n_frames,
+        per_pair=motion.per_pair,
+        backbone=settings.backbone,
+        width=settings.width,
+        streams=settings.streams,
+        inputs=settings.inputs,
+        picture=settings.picture,
+        fusion=settings.fusion,
+        flow_weight=settings.flow_weight,
+        dropout=settings.dropout,
+        final_bn=settings.final_bn,
+    )

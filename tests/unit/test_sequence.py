@@ -1,168 +1,149 @@
-"""Temporal layers against slow references, and every sequence network at its edges."""
+"""What holds for every sequence network, and the wrappers around them."""
 
-import math
+from dataclasses import replace
 
 import pytest
 import torch
-from torch.nn import functional as F
+from torch import nn
 
 from deg_core.models import sequence
-from deg_core.models.sequence import NETWORKS, TGMLayer, TGMStack, build, receptive_field
+from deg_core.models.sequence.conv import Conv
+from deg_core.models.sequence.linear import Linear
+from deg_core.models.sequence.mlp import MLP
+from deg_core.models.sequence.recurrent import Recurrent
+from deg_core.registry import SEQUENCE_NETWORKS
+from deg_core.settings import SequenceSettings
 
-SETTINGS = {
-    "n_layers": 3, "c_out": 4, "n_filters": 5, "filter_length": 15, "hidden": 8, "dropout": 0.5,
-    "input_dropout": 0.5,
-}  # fmt: skip
+SETTINGS = SequenceSettings(
+    n_layers=3, c_out=4, n_filters=5, filter_length=15, hidden=8, n_heads=2, attention_window=7,
+    n_stages=2,
+)  # fmt: skip
 D, K = 6, 3
+VARIANTS = [
+    *({"network": name} for name in SEQUENCE_NETWORKS),
+    {"network": "tgm_late", "filters": "lorentzian", "soft_attention": False},
+    {"network": "tgm_late", "shared_read_out": True, "final_bn": True},
+    {"network": "tgm_late", "nonlinear": False, "reduction": "conv1x1"},
+    {"network": "tgm", "reduction": "mean", "n_filters": 1, "c_out": 1},
+    {"network": "tgm", "n_layers": 1, "filter_length": 6},
+    {"network": "rnn", "cell": "gru", "bidirectional": False},
+    {"network": "rnn", "cell": "rnn", "n_layers": 1, "hidden_dropout": 0.5},
+    {"network": "tcn", "n_stages": 1, "n_layers": 1},
+    {"network": "transformer", "attention_window": 1, "n_heads": 1},
+]
+BOUNDED = [v for v in VARIANTS if v["network"] != "rnn"]
 
 
-def layer_of(c_in=1, c_out=4, *, length=15, n_filters=5):
+def by_name(variant):
+    return "-".join(str(value) for value in variant.values())
+
+
+each_network = pytest.mark.parametrize("name", SEQUENCE_NETWORKS)
+each_variant = pytest.mark.parametrize("variant", VARIANTS, ids=by_name)
+
+
+def network_of(name="linear", *, n_features=D, n_behaviors=K, **changes):
     torch.manual_seed(0)
-    layer = TGMLayer(c_in, c_out, n_filters=n_filters, length=length)
-    with torch.no_grad():
-        layer.center.normal_(std=1.0)
-        layer.gamma.normal_(std=1.0)
-    return layer
+    settings = replace(SETTINGS, **{"network": name} | changes)
+    return sequence.build(settings, n_features=n_features, n_behaviors=n_behaviors).eval()
 
 
-def network_of(name, *, n_behaviors=K, **changes):
-    torch.manual_seed(0)
-    options = {"n_features": D, "n_behaviors": n_behaviors, **SETTINGS, **changes}
-    return build(name, **options).eval()
+# --- every network
 
 
-# --- filters
+@each_variant
+@pytest.mark.parametrize(("n_features", "n_behaviors"), [(D, K), (1, 1)])
+def test_networks_give_logits_of_every_frame(variant, n_features, n_behaviors):
+    network = network_of(n_features=n_features, n_behaviors=n_behaviors, **variant)
+    for n_frames in (1, 2, 7, 60):
+        x = torch.randn(2, n_features, n_frames)
+        assert network(x).shape == (2, n_behaviors, n_frames)
 
 
-@pytest.mark.parametrize("length", [1, 2, 5, 15, 40])
-def test_filters_sum_to_one(length):
-    filters = layer_of(length=length).filters()
-    assert filters.shape == (5, length)
-    assert (filters >= 0).all()
-    # 1e-6 is added to the sum, which is at least 0.6: the narrowest bump, centered on a frame.
-    torch.testing.assert_close(filters.sum(1), torch.ones(5), atol=3e-6, rtol=0)
+@each_variant
+def test_videos_of_a_batch_do_not_see_each_other(variant):
+    network = network_of(**variant)
+    x = torch.randn(3, D, 20)
+    torch.testing.assert_close(network(x)[1:2], network(x[1:2]), atol=1e-6, rtol=1e-5)
 
 
-def test_center_and_width_by_hand():
-    layer = layer_of(length=5, n_filters=2)
-    with torch.no_grad():
-        layer.center.copy_(torch.tensor([0.0, 100.0]))  # tanh: 0 and 1, so frames 2 and 4
-        layer.gamma.copy_(torch.tensor([0.0, -100.0]))  # |tanh|: 0 and 1
-    wide, narrow = math.exp(1.5), math.exp(-0.5)  # 4.48 and 0.61 frames
-    for found, center, width in zip(layer.filters(), (2, 4), (wide, narrow), strict=True):
-        bump = torch.tensor([math.exp(-0.5 * ((t - center) / width) ** 2) for t in range(5)])
-        torch.testing.assert_close(found, bump / (bump.sum() + 1e-6))
-
-
-def test_kernels_mix_filters_by_attention():
-    layer = layer_of(2, 3)
-    kernels = layer.kernels()
-    assert kernels.shape == (3, 2, 15)
-    # Row 2 * o + i of the attention belongs to output o and input i.
-    mix = torch.softmax(layer.soft_attn[2 * 1 + 0], 0) @ layer.filters()
-    share = torch.softmax(layer.cls_attn[1], 0)[0]
-    torch.testing.assert_close(kernels[1, 0], share * mix)
-    # Shares of the inputs sum to 1, and so do mixed filters.
-    torch.testing.assert_close(kernels.sum((1, 2)), torch.ones(3), atol=3e-6, rtol=0)
-
-
-@pytest.mark.parametrize("length", [1, 2, 15])
-@pytest.mark.parametrize("c_in", [1, 4])
-def test_one_dense_kernel_equals_separate_convolutions(c_in, length):
-    """The paper's way: convolve each copy of each feature by itself, then weigh and add."""
-    layer = layer_of(c_in, 4, length=length)
-    x = torch.randn(2, c_in, D, 20)
-    mixed = (torch.softmax(layer.soft_attn, 1) @ layer.filters()).view(4, c_in, length)
-    before = (length - 1) // 2
-    padded = F.pad(x, (before, length - 1 - before))  # the odd frame goes behind
-    expected = torch.zeros(2, 4, D, 20)
-    for o in range(4):
-        share = torch.ones(1) if c_in == 1 else torch.softmax(layer.cls_attn[o], 0)
-        for i in range(c_in):
-            weight = mixed[o, i].expand(D, 1, length)
-            expected[:, o] += share[i] * F.conv1d(padded[:, i], weight, groups=D)
-    with torch.no_grad():
-        difference = (layer(x) - expected).abs().max()
-    assert difference <= 3e-7 * max(1.0, expected.abs().max().item())
-
-
-@pytest.mark.parametrize("length", [1, 2, 5, 15])
-@pytest.mark.parametrize("n_frames", [1, 2, 7, 40])
-def test_padding_keeps_the_length(length, n_frames):
-    assert layer_of(length=length)(torch.randn(1, 1, D, n_frames)).shape == (1, 4, D, n_frames)
-
-
-def test_a_stack_keeps_the_largest_copy():
-    stack = TGMStack(n_layers=2, c_out=4, n_filters=3, filter_length=5)
-    x = torch.randn(2, D, 9)
-    expected = stack.layers[1](stack.layers[0](x[:, None])).max(1).values
-    assert torch.equal(stack(x), expected)
-    assert [layer.c_in for layer in stack.layers] == [1, 4]
-
-
-def test_features_do_not_mix_in_a_stack():
-    stack = TGMStack(n_layers=3, c_out=4, n_filters=3, filter_length=5)
-    x = torch.randn(1, D, 9)
-    changed = x.clone()
-    changed[:, 2] += 1
-    moved = (stack(x) != stack(changed)).any(-1)[0]
-    assert moved.tolist() == [False, False, True, False, False, False]
-
-
-# --- networks
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("n_frames", [1, 2, 7, 60])
-@pytest.mark.parametrize("n_behaviors", [1, 3])
-def test_networks_give_logits_of_every_frame(name, n_frames, n_behaviors):
-    network = network_of(name, n_behaviors=n_behaviors)
-    assert network(torch.randn(2, D, n_frames)).shape == (2, n_behaviors, n_frames)
-
-
-def test_tgm_late_averages_two_read_outs():
-    late = network_of("tgm_late").network
-    x = torch.randn(1, D, 30)
-    torch.testing.assert_close(late(x), (late.now(x) + late.around(late.stack(x))) / 2)
-
-
-def test_tgm_reads_features_beside_their_mixture():
-    tgm = network_of("tgm").network
-    x = torch.randn(1, D, 30)
-    torch.testing.assert_close(tgm(x), tgm.classify(torch.cat([x, tgm.stack(x)], 1)))
-
-
-def test_read_outs_see_one_frame_only():
-    linear = network_of("linear")
-    x = torch.randn(1, D, 30)
-    torch.testing.assert_close(linear(x)[..., 7:8], linear(x[..., 7:8]))
-
-
-@pytest.mark.parametrize("name", ["tgm", "tgm_late"])
-def test_receptive_field_is_how_far_a_frame_reaches(name):
-    settings = SETTINGS | {"filter_length": 6}
-    network = network_of(name, filter_length=6)
-    reach = receptive_field(**settings)
-    assert reach == 9  # three layers of 6 - 1 = 5 frames, 2 before and 3 behind
-    x = torch.randn(1, D, 60, requires_grad=True)
-    network(x)[0, :, 30].sum().backward()
+@pytest.mark.parametrize("variant", BOUNDED, ids=by_name)
+def test_no_frame_sees_beyond_the_reach(variant):
+    network = network_of(**variant)
+    x = torch.randn(1, D, 121, requires_grad=True)
+    network(x)[0, :, 60].sum().backward()
     seen = x.grad.abs().sum((0, 1)).nonzero()[:, 0]
-    assert 30 - reach <= seen.min()
-    assert seen.max() <= 30 + reach
-    assert receptive_field(n_layers=3, filter_length=1) == 0
+    assert 60 - network.reach <= seen.min()
+    assert seen.max() <= 60 + network.reach
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_bias_is_where_the_logits_start(name):
+@pytest.mark.parametrize("name", ["linear", "conv", "tcn", "transformer"])
+def test_the_reach_is_no_larger_than_needed(name):
     network = network_of(name)
+    x = torch.randn(1, D, 121, requires_grad=True)
+    network(x)[0, :, 60].sum().backward()
+    seen = x.grad.abs().sum((0, 1)).nonzero()[:, 0]
+    assert (60 - network.reach, 60 + network.reach) == (seen.min(), seen.max())
+
+
+@pytest.mark.parametrize(
+    ("bidirectional", "first", "last"), [(True, 0, 40), (False, 0, 20)], ids=["both", "forward"]
+)
+def test_a_recurrent_network_has_no_bound(bidirectional, first, last):
+    network = network_of("rnn", bidirectional=bidirectional)
+    assert network.reach is None
+    x = torch.randn(1, D, 41, requires_grad=True)
+    network(x)[0, :, 20].sum().backward()
+    seen = x.grad.abs().sum((0, 1)).nonzero()[:, 0]
+    assert (seen.min(), seen.max()) == (first, last)
+
+
+# Those of the paper and of the original program see it, as they did there: they are not masked.
+@pytest.mark.parametrize("name", ["linear", "tcn", "transformer"])
+def test_padding_behind_the_end_is_not_seen(name):
+    network = network_of(name)
+    network.set_moments(torch.randn(D), torch.rand(D) + 0.1)
+    x = torch.randn(1, D, 20)
+    padded = torch.cat([x, network.mean.expand(1, D, 30)], dim=2)
+    torch.testing.assert_close(network(padded)[..., :20], network(x), atol=1e-6, rtol=1e-5)
+
+
+@each_variant
+def test_bias_is_where_the_logits_start(variant):
+    network = network_of(**variant)
     bias = torch.tensor([-3.0, 0.0, 2.0])
     network.set_bias(bias)
-    for head in network.network.heads:
-        torch.nn.init.zeros_(head.weight)
-    torch.testing.assert_close(network(torch.randn(2, D, 5)), bias[:, None].expand(2, K, 5))
+    assert len(network.heads) >= 1
+    for head in network.heads:
+        linear = head[0] if isinstance(head, nn.Sequential) else head
+        nn.init.zeros_(linear.weight)
+    expected = bias[:, None].expand(2, K, 5)
+    for logits in network.stages(torch.randn(2, D, 5)):
+        torch.testing.assert_close(logits, expected)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@each_variant
+def test_heads_are_what_depends_on_the_behaviors(variant):
+    """All tensors that are new for other behaviors, and no others."""
+    few, many = (network_of(n_behaviors=k, **variant).state_dict() for k in (2, 5))
+    network = network_of(**variant)
+    for key in few:
+        other_shape = few[key].shape != many[key].shape
+        named = key.startswith(network.head_prefixes())
+        assert named >= other_shape, key
+        # A layer on top of K logits has tensors that do not depend on it, too: its own bias.
+        assert other_shape or not named or key.endswith((".enter.bias", "num_batches_tracked"))
+
+
+@each_variant
+def test_the_last_stage_is_the_answer(variant):
+    network, x = network_of(**variant), torch.randn(2, D, 9)
+    stages = network.stages(x)
+    assert len(stages) == (variant.get("n_stages", 2) if variant["network"] == "tcn" else 1)
+    assert torch.equal(stages[-1], network(x))
+
+
+@each_network
 def test_dropout_works_in_training_only(name):
     network = network_of(name)
     x = torch.randn(1, D, 30)
@@ -171,17 +152,91 @@ def test_dropout_works_in_training_only(name):
     assert not torch.equal(network(x), network(x))
 
 
+@pytest.mark.parametrize("name", ["rnn", "tcn", "transformer"])
+@pytest.mark.parametrize("where", ["input_dropout", "hidden_dropout", "dropout"])
+def test_each_dropout_does_something(name, where):
+    off = {"input_dropout": 0.0, "hidden_dropout": 0.0, "dropout": 0.0}
+    x = torch.randn(1, D, 30)
+    still = network_of(name, **off).train()
+    assert torch.equal(still(x), still(x))
+    moved = network_of(name, **off | {where: 0.5}).train()
+    assert not torch.equal(moved(x), moved(x))
+
+
+@each_network
+def test_half_precision_changes_little(name):
+    network, x = network_of(name), torch.randn(2, D, 50)
+    expected = network(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = network(x)
+    # Eight bits of mantissa, some layers deep.
+    torch.testing.assert_close(found.float(), expected, atol=0.05, rtol=0.05)
+
+
+@each_network
+def test_networks_learn_what_the_features_say(name):
+    """The first behavior is a feature's sign, noisy: a few steps must bring the loss down."""
+    network = network_of(name, dropout=0.0, input_dropout=0.0).train()
+    x = torch.randn(4, D, 60)
+    truth = (x[:, :K] > 0).float()
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.03)
+    losses = []
+    for _ in range(40):
+        loss = nn.functional.binary_cross_entropy_with_logits(network(x), truth)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.6 * losses[0]
+
+
+# --- single networks
+
+
+def test_a_linear_network_sees_one_frame_only():
+    linear = network_of("linear")
+    x = torch.randn(1, D, 30)
+    torch.testing.assert_close(linear(x)[..., 7:8], linear(x[..., 7:8]))
+
+
+def test_a_convolutional_network_by_its_layers():
+    network = Conv(D, K, hidden=8).eval()
+    assert network.enter.weight.shape == (8, D, 7)
+    assert network.enter.bias is None
+    assert network.classify.weight.shape == (K, 8, 3)
+    x = torch.randn(2, D, 9)
+    hidden = torch.relu(network.norm(network.enter(x)))
+    assert torch.equal(network(x), network.classify(hidden))
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_a_recurrent_network_is_made_of_the_chosen_cells(cell, bidirectional):
+    network = Recurrent(D, K, cell=cell, hidden=5, n_layers=2, bidirectional=bidirectional)
+    assert network.rnn.mode.split("_")[0] == cell.upper()
+    assert network.rnn.num_layers == 2
+    assert network.classify.in_features == 5 * (1 + bidirectional)
+
+
+def test_the_keypoint_network_scores_windows():
+    network = MLP(31 * 44, K).eval()
+    assert [m.out_features for m in network if isinstance(m, nn.Linear)] == [256, 128, K]
+    assert [m.p for m in network if isinstance(m, nn.Dropout)] == [0.35, 0.35]
+    assert network(torch.randn(4, 31 * 44)).shape == (4, K)
+
+
+# --- wrappers
+
+
 def test_features_are_standardised():
     network = network_of("linear")
     mean, std = torch.arange(6.0), torch.tensor([1.0, 2.0, 4.0, 0.0, 0.0, 0.5])
     network.set_moments(mean, std)
-    seen = []
-    network.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     x = mean[:, None] + torch.ones(6, 3)
-    network(x[None])
     # One above the mean is 1 / std, but never more than 1 / 1.25, 1.25 being the average std.
     expected = torch.tensor([0.8, 0.5, 0.25, 0.8, 0.8, 0.8])[:, None].expand(6, 3)
-    torch.testing.assert_close(seen[0][0], expected)
+    torch.testing.assert_close(network.scaled(x[None])[0], expected)
+    assert torch.equal(network(x[None]), network.network(network.scaled(x[None])))
 
 
 def test_features_that_never_change_stay_finite():
@@ -201,9 +256,24 @@ def test_standardisation_travels_with_the_weights():
 def test_padding_is_zero_after_standardisation():
     network = network_of("tgm_late")
     network.set_moments(torch.randn(D), torch.rand(D) + 0.1)
-    padded = network.mean.expand(D, 20)
-    assert torch.equal((padded - network.mean) * network.scale, torch.zeros(D, 20))
+    assert torch.equal(network.scaled(network.mean.expand(1, D, 20)), torch.zeros(1, D, 20))
+
+
+def test_without_standardisation_features_go_in_as_they_are():
+    network = network_of("tgm", standardize=False)
+    assert type(network) is sequence.Unscaled
+    network.set_moments(torch.randn(D), torch.rand(D))
+    x = torch.randn(1, D, 12)
+    assert torch.equal(network.scaled(x), x)
+    assert torch.equal(network.mean, torch.zeros(D, 1))
+    assert all(key.startswith("network.") for key in network.state_dict())
+
+
+def test_options_that_are_no_settings_can_be_given():
+    torch.manual_seed(0)
+    network = sequence.build(SETTINGS, n_features=D, n_behaviors=K, extractor_logits=True)
+    assert network.network.weights.shape == (3,)
 
 
 def test_settings_of_other_networks_are_ignored():
-    assert isinstance(network_of("linear", anything=1).network, sequence.Linear)
+    assert isinstance(network_of("linear", n_layers=7).network, Linear)

@@ -1,0 +1,51 @@
+"""Sequence models: features over time (N, D, T) to logits over time (N, K, T).
+
+Each network is one file, and is found by its name in the settings (`deg_core.registry`).
+"""
+
+import inspect
+from typing import Any
+
+from deg_core.models.sequence.base import SequenceNetwork
+from deg_core.models.sequence.scaling import Standardized, Unscaled
+from deg_core.registry import SEQUENCE_NETWORKS, find
+from deg_core.settings import AUTO, SequenceSettings
+
+LAYERS = {"tcn": 6}  # what `auto` is; its dilations double, so that it sees a second to each side
+
+__all__ = ["SequenceNetwork", "Standardized", "Unscaled", "build"]
+
+
+def build(
+    settings: SequenceSettings, *, n_features: int, n_behaviors: int, **more: Any
+) -> Unscaled:
+    """Build the sequence model that the settings describe.
+
+    Parameters
+    ----------
+    settings
+        The network's name and its options: each network gets the settings that its signature
+        names, and the others say nothing to it.
+    n_features, n_behaviors
+        D and K.
+    **more
+        Options of the network that are no settings.
+
+    Returns
+    -------
+    Unscaled
+        The network behind a `Standardized`, or, with ``standardize: false``, behind a wrapper
+        that hands features on as they are.
+
+    Raises
+    ------
+    ConfigError
+        If options of the network do not go together.
+    """
+    network = find(SEQUENCE_NETWORKS, settings.network)
+    asked = inspect.signature(network).parameters
+    options = {name: value for name, value in vars(settings).items() if name in asked}
+    if options.get("n_layers") == AUTO:
+        options["n_layers"] = LAYERS.get(settings.network, 3)
+    wrapper = Standardized if settings.standardize else Unscaled
+    return wrapper(network(n_features, n_behaviors, **options, **more), n_features)
