@@ -5,21 +5,24 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from deg_core.learn.losses import (
-    charbonnier,
+    classification_loss,
+    cross_entropy,
     decayed,
-    flow_reconstruction,
     focal_bce,
+    group_targets,
+    group_weights,
+    initial_bias,
     l2,
+    l2_sp,
     log_odds,
     positive_weights,
-    smoothness,
-    ssim,
-    warp,
+    pulled,
+    softmax_weights,
+    truncated_smoothing,
 )
-from deg_core.models.flow import TinyMotionNet
-from deg_core.models.sequence import TGMLayer
 
 # --- focal binary cross-entropy
 
@@ -141,7 +144,8 @@ def test_positive_weights():
     # (160 / 10) ** 0.25 = 2; nothing positive: 0; nothing negative: 1; as many of both: 1.
     assert positive_weights(positives, negatives, 0.25).tolist() == [2.0, 0.0, 1.0, 1.0, 1.0]
     assert positive_weights(positives, negatives, 1.0).tolist() == [16.0, 0.0, 1.0, 1.0, 1.0]
-    assert positive_weights(positives, negatives, 0.0).tolist() == [1.0, 0.0, 1.0, 1.0, 1.0]
+    # x ** 0 = 1, for x = 0 as well: exponent 0 weights nothing.
+    assert positive_weights(positives, negatives, 0.0).tolist() == [1.0] * 5
     assert positive_weights(positives, negatives, 0.25).dtype == torch.float32
 
 
@@ -151,180 +155,250 @@ def test_log_odds():
     torch.testing.assert_close(log_odds(positives, negatives), expected)
 
 
+def test_softmax_weights():
+    # 1/10 and 1/40 of their sum 1/8: 0.8 and 0.2; a class without frames: 0.
+    counts = torch.tensor([10, 0, 40])
+    assert softmax_weights(counts, 1.0).tolist() == pytest.approx([0.8, 0.0, 0.2])
+    assert softmax_weights(counts, 0.5).tolist() == pytest.approx([0.8**0.5, 0.0, 0.2**0.5])
+    assert softmax_weights(counts, 0.0).tolist() == [1.0, 1.0, 1.0]
+    assert softmax_weights(torch.tensor([0, 0]), 1.0).tolist() == [0.0, 0.0]
+
+
+def test_group_weights_count_what_is_left_as_background():
+    # Behaviors 0 and 2 of 100 frames: 80 are background, so 1/80, 1/10, 1/10 of their sum.
+    positives, negatives = torch.tensor([10, 55, 10]), torch.tensor([90, 45, 90])
+    (found,) = group_weights(positives, negatives, 1.0, groups=[(0, 2)])
+    assert found.tolist() == pytest.approx([1 / 17, 8 / 17, 8 / 17])
+    assert group_weights(positives, negatives, 1.0, groups=[]) == ()
+
+
+def test_initial_bias_of_a_group_is_relative_to_its_background():
+    positives, negatives = torch.tensor([10, 50, 10]), torch.tensor([90, 50, 90])
+    found = initial_bias(positives, negatives, groups=[(0, 2)])
+    torch.testing.assert_close(found, torch.tensor([10 / 80, 1.0, 10 / 80]).log())
+    # The outputs that it gives are the shares: 10 of 100, and half of them.
+    share = found.exp() / (1 + found[[0, 2]].exp().sum())
+    torch.testing.assert_close(share[[0, 2]], torch.tensor([0.1, 0.1]))
+    torch.testing.assert_close(initial_bias(positives, negatives), log_odds(positives, negatives))
+
+
+# --- the original's sums in place of means
+
+
+def test_not_normalised_is_the_sum_over_behaviors_and_frames():
+    # -log 0.5 in each of the 2 * 3 * 4 known entries, 2 windows.
+    logits, labels = torch.zeros(2, 3, 4), torch.ones(2, 3, 4)
+    found = focal_bce(logits, labels, gamma=0.0, smoothing=0.0, normalise=False)
+    assert found.item() == pytest.approx(12 * math.log(2))
+    labels[0, 0, 0] = -1
+    found = focal_bce(logits, labels, gamma=0.0, smoothing=0.0, normalise=False)
+    assert found.item() == pytest.approx(11.5 * math.log(2))
+
+
+def test_half_precision_logits_are_scored_in_float32():
+    logits, labels = torch.randn(8, 3).bfloat16(), torch.randint(-1, 2, (8, 3))
+    assert torch.equal(focal_bce(logits, labels), focal_bce(logits.float(), labels))
+
+
+# --- exclusive classes
+
+
+def test_cross_entropy_of_a_softmax_by_hand():
+    # Odds 1 : 3 : 4, so -log(3/8) and -log(1/8); the third entry is unknown.
+    logits = torch.tensor([[1.0, 3.0, 4.0]] * 3).log()
+    indices, found = torch.tensor([1, 0, -1]), math.log(8 / 3) + math.log(8)
+    assert cross_entropy(logits, indices).item() == pytest.approx(found / 2)
+    assert cross_entropy(logits, indices, normalise=False).item() == pytest.approx(found / 3)
+    weight = torch.tensor([0.5, 2.0, 1.0])
+    weighted = 2 * math.log(8 / 3) + 0.5 * math.log(8)
+    assert cross_entropy(logits, indices, weight=weight).item() == pytest.approx(weighted / 2.5)
+    found = cross_entropy(logits, indices, weight=weight, normalise=False)
+    assert found.item() == pytest.approx(weighted / 3)
+
+
+def test_frames_of_a_window_are_summed_in_the_original_way_and_averaged_in_ours():
+    logits, indices = torch.zeros(2, 4, 5), torch.zeros(2, 5).long()
+    assert cross_entropy(logits, indices, normalise=False).item() == pytest.approx(5 * math.log(4))
+    assert cross_entropy(logits, indices).item() == pytest.approx(math.log(4))
+
+
+@pytest.mark.parametrize("weight", [None, torch.zeros(3)])
+def test_no_known_class_gives_no_loss_and_no_gradient(weight):
+    logits = torch.randn(4, 3, requires_grad=True)
+    indices = torch.full((4,), -1 if weight is None else 1)
+    loss = cross_entropy(logits, indices, weight=weight)
+    loss.backward()
+    assert loss.item() == 0.0
+    assert torch.equal(logits.grad, torch.zeros(4, 3))
+
+
+def test_targets_of_a_group():
+    labels = torch.tensor([[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, -1, 1], [1, 1, 1], [-1, 0, 0]])
+    # Members 2 and 0 in this order: background, second, first, first, both (first counts).
+    assert group_targets(labels, (2, 0)).tolist() == [0, 2, 1, 1, 1, -1]
+    over_time = labels.T[None]  # (1, K, T)
+    assert group_targets(over_time, (2, 0)).tolist() == [[0, 2, 1, 1, 1, -1]]
+
+
+def test_without_groups_the_loss_is_the_focal_one():
+    logits, labels = torch.randn(6, 3), torch.randint(-1, 2, (6, 3))
+    weight = torch.tensor([1.0, 2.0, 3.0])
+    found = classification_loss(logits, labels, pos_weight=weight, gamma=2.0, smoothing=0.1)
+    expected = focal_bce(logits, labels, pos_weight=weight, gamma=2.0, smoothing=0.1)
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("normalise", [True, False])
+@pytest.mark.parametrize("shape", [(7, 4), (2, 4, 9)])
+def test_a_group_and_the_others_add_up(shape, normalise):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(shape, generator=generator)
+    labels = torch.randint(-1, 2, shape, generator=generator)
+    labels[:, 1] = torch.where(labels[:, 3] == 1, 0, labels[:, 1])
+    weight = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    of_group = torch.tensor([0.2, 0.5, 0.3])
+    found = classification_loss(
+        logits, labels, groups=((3, 1),), pos_weight=weight, group_weights=(of_group,),
+        normalise=normalise,
+    )  # fmt: skip
+    alone = focal_bce(
+        logits[:, [0, 2]], labels[:, [0, 2]], pos_weight=weight[[0, 2]], normalise=normalise
+    )
+    background = torch.zeros_like(logits[:, :1])
+    together = cross_entropy(
+        torch.cat([background, logits[:, [3, 1]]], 1), group_targets(labels, (3, 1)),
+        weight=of_group, normalise=normalise,
+    )  # fmt: skip
+    torch.testing.assert_close(found, alone + together)
+
+
+def test_a_group_of_one_is_a_behavior_without_focus_and_smoothing():
+    logits, labels = torch.randn(9, 1), torch.randint(-1, 2, (9, 1))
+    torch.testing.assert_close(
+        classification_loss(logits, labels, groups=((0,),)),
+        focal_bce(logits, labels, gamma=0.0, smoothing=0.0),
+    )
+
+
+def test_a_group_of_all_behaviors_leaves_nothing_to_the_focal_loss():
+    logits = torch.randn(5, 3, requires_grad=True)
+    labels = torch.tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0], [-1, 0, 0]])
+    loss = classification_loss(
+        logits, labels, groups=((0, 1, 2),), pos_weight=torch.tensor([1.0, 2.0, 3.0])
+    )
+    loss.backward()
+    rows = torch.cat([torch.zeros(4, 1), logits[:4]], 1)
+    torch.testing.assert_close(loss, nn.functional.cross_entropy(rows, torch.tensor([1, 2, 3, 0])))
+    assert torch.equal(logits.grad[4], torch.zeros(3))
+
+
+def test_two_members_in_one_frame_have_a_finite_loss():
+    logits = torch.randn(2, 2, 3, requires_grad=True)
+    loss = classification_loss(logits, torch.ones(2, 2, 3), groups=((0, 1),))
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(logits.grad).all()
+
+
+# --- smooth outputs
+
+
+def slow_smoothing(probabilities, known, tau):
+    """Average over frames, and over present and absent, of truncated squared jumps."""
+    jumps = []
+    for outcome in (np.log(probabilities), np.log(1 - probabilities)):
+        jump = np.minimum(np.abs(np.diff(outcome, axis=-1)), tau) ** 2
+        jumps.append(jump[known[..., 1:] & known[..., :-1]])
+    return np.concatenate(jumps).mean()
+
+
+def test_smoothing_against_a_slow_reference():
+    rng = np.random.default_rng(0)
+    logits, known = 4 * rng.normal(size=(3, 2, 11)), rng.random((3, 2, 11)) < 0.8
+    expected = slow_smoothing(1 / (1 + np.exp(-logits)), known, 4.0)
+    found = truncated_smoothing(torch.tensor(logits), torch.tensor(known))
+    assert found.item() == pytest.approx(expected, rel=1e-9)
+    frames = torch.tensor(known[:, 0])  # padding is of all behaviors
+    expected = slow_smoothing(1 / (1 + np.exp(-logits)), np.repeat(known[:, :1], 2, axis=1), 4.0)
+    assert truncated_smoothing(torch.tensor(logits), frames).item() == pytest.approx(expected)
+
+
+def test_a_jump_beyond_tau_counts_as_tau_and_pulls_no_more():
+    logits = torch.tensor([[[-50.0, 50.0]]], requires_grad=True)
+    loss = truncated_smoothing(logits, torch.ones(1, 2, dtype=bool), tau=3.0)
+    loss.backward()
+    assert loss.item() == 9.0
+    assert torch.equal(logits.grad, torch.zeros(1, 1, 2))
+
+
+def test_the_earlier_frame_is_left_alone():
+    logits = torch.tensor([[[0.0, 1.0]]], requires_grad=True)
+    truncated_smoothing(logits, torch.ones(1, 2, dtype=bool)).backward()
+    assert logits.grad[0, 0, 0] == 0
+    assert logits.grad[0, 0, 1] > 0
+
+
+@pytest.mark.parametrize("known", [[True, False, True, False], [False] * 4])
+def test_no_two_known_neighbors_give_no_loss(known):
+    logits = torch.randn(1, 2, 4, requires_grad=True)
+    loss = truncated_smoothing(logits, torch.tensor([known]))
+    loss.backward()
+    assert loss.item() == 0.0
+    assert torch.equal(logits.grad, torch.zeros(1, 2, 4))
+
+
+def test_one_frame_has_no_neighbors():
+    assert truncated_smoothing(torch.randn(2, 3, 1), torch.ones(2, 1, dtype=bool)).item() == 0.0
+
+
+def test_jumps_of_a_group_are_those_of_its_softmax():
+    # Odds 1 : 1 : 2, then 1 : 3 : 4; halves and the rest: log(1/4 -> 1/8, 1/4 -> 3/8, 1/2 -> 1/2).
+    logits = torch.tensor([[[1.0, 3.0], [2.0, 4.0]]]).log()
+    found = truncated_smoothing(logits, torch.ones(1, 2, dtype=bool), groups=((0, 1),))
+    expected = (math.log(2) ** 2 + math.log(1.5) ** 2) / 3
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+
+
 # --- weight decay
 
 
+class Parts(nn.Module):
+    """One of each kind of parameter; the names tell biases and norms."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.bn = nn.Conv1d(2, 3, 3), nn.BatchNorm1d(3)
+        self.center, self.soft_attn = nn.Parameter(torch.ones(4)), nn.Parameter(torch.ones(2, 4))
+        self.position_bias = nn.Parameter(torch.ones(2, 5))
+
+
 def test_decay_leaves_biases_norms_and_temporal_centers_alone():
-    network = TinyMotionNet(2, width=0.1)
-    assert {p.ndim for p in decayed(network)} == {4}
-    layer = TGMLayer(2, 2, n_filters=3, length=5)
-    expected = [layer.soft_attn, layer.cls_attn]
-    assert [id(p) for p in decayed(layer)] == [id(p) for p in expected]
-    layer.cls_attn.requires_grad_(False)
-    assert len(decayed(layer)) == 1
+    network = Parts()
+    assert list(decayed(network)) == ["soft_attn", "conv.weight"]
+    assert decayed(network)["conv.weight"] is network.conv.weight
+    network.conv.weight.requires_grad_(False)
+    assert list(decayed(network)) == ["soft_attn"]
 
 
 def test_l2_is_half_the_sum_of_squares():
-    weights = [torch.nn.Parameter(torch.tensor([[1.0, 2.0]])), torch.nn.Parameter(torch.ones(3, 1))]
+    weights = [nn.Parameter(torch.tensor([[1.0, 2.0]])), nn.Parameter(torch.ones(3, 1))]
     assert l2(weights).item() == 4.0  # (1 + 4 + 3) / 2
+    assert l2([]).item() == 0.0
 
 
-# --- warp
+def test_loaded_weights_pull_what_has_their_name_and_shape():
+    own = {name: nn.Parameter(torch.full((1, 2), 3.0)) for name in "abc"}
+    loaded = {"a": torch.ones(1, 2), "b": torch.ones(2, 1), "d": torch.ones(1, 2)}
+    assert pulled(own, loaded) == ["a"]
+    loss = l2_sp(own, loaded, alpha=2.0, beta=10.0)
+    assert loss.item() == 8.0 + 180.0  # 2 / 2 * 2 * (3 - 1)^2 and 10 / 2 * 4 * 3^2
+    loss.backward()
+    assert own["a"].grad.tolist() == [[4.0, 4.0]]  # alpha * (3 - 1)
+    assert own["b"].grad.tolist() == [[30.0, 30.0]]
 
 
-def ramp(h, w):
-    """Return (1, 2, h, w): the x and the y of each pixel."""
-    y, x = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
-    return torch.stack([x, y]).float()[None]
-
-
-def constant_flow(dx, dy, h, w):
-    """Flow that shifts by whole pixels, given that dx shifts by dx * w / (w - 1)."""
-    return torch.tensor([dx * (w - 1) / w, dy * (h - 1) / h]).view(1, 2, 1, 1).expand(1, 2, h, w)
-
-
-def test_no_flow_changes_nothing():
-    image = torch.rand(2, 3, 7, 9)
-    torch.testing.assert_close(warp(image, torch.zeros(2, 2, 7, 9)), image, atol=1e-6, rtol=0)
-
-
-@pytest.mark.parametrize(("dx", "dy"), [(2, 0), (0, -3), (-1, 2), (0.5, 0.25)])
-def test_shifts_by_hand(dx, dy):
-    """out(x, y) = image(x + dx, y + dy): of a ramp, x + dx and y + dy, up to the border."""
-    h, w = 8, 10
-    found = warp(ramp(h, w), constant_flow(dx, dy, h, w))
-    expected = ramp(h, w) + torch.tensor([dx, dy]).view(1, 2, 1, 1)
-    expected[:, 0].clamp_(0, w - 1)  # beyond the border the border is repeated
-    expected[:, 1].clamp_(0, h - 1)
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
-
-
-def test_one_pixel_is_moved_left_by_a_flow_to_the_right():
-    image = torch.zeros(1, 1, 5, 5)
-    image[0, 0, 2, 3] = 1.0
-    found = warp(image, constant_flow(1, 0, 5, 5))
-    assert found[0, 0, 2].tolist() == pytest.approx([0, 0, 1, 0, 0], abs=1e-6)
-
-
-def test_a_flow_says_slightly_less_than_it_shifts():
-    found = warp(ramp(4, 10), torch.ones(1, 2, 4, 10))
-    assert found[0, 0, 0, 0].item() == pytest.approx(10 / 9, abs=1e-5)  # w / (w - 1)
-    assert found[0, 1, 0, 0].item() == pytest.approx(4 / 3, abs=1e-5)
-
-
-def test_maps_of_one_pixel_warp():
-    image = torch.rand(1, 3, 1, 1)
-    torch.testing.assert_close(warp(image, torch.full((1, 2, 1, 1), 5.0)), image)
-
-
-# --- parts of the flow's loss
-
-
-def test_charbonnier_by_hand():
-    found = charbonnier(torch.tensor([0.0, 3.0, -3.0]), alpha=0.5, eps=4.0)
-    assert found.tolist() == [4.0, 5.0, 5.0]  # sqrt(d * d + 16)
-    zero = torch.zeros(2, requires_grad=True)
-    charbonnier(zero, alpha=0.4).sum().backward()
-    assert torch.equal(zero.grad, torch.zeros(2))  # finite at the kink
-
-
-def test_ssim_of_a_picture_with_itself_is_one():
-    image = torch.rand(2, 3, 20, 24)
-    torch.testing.assert_close(ssim(image, image), torch.ones_like(image), atol=1e-5, rtol=0)
-
-
-def test_ssim_against_a_slow_reference():
-    """One pixel in the middle, where the window of 11 lies within the picture."""
-    rng = np.random.default_rng(0)
-    a, b = rng.random((2, 15, 15))
-    t = np.arange(-5, 6)
-    window = np.exp(-(t[:, None] ** 2 + t**2) / (2 * 1.5**2))
-    window /= window.sum()
-    pa, pb = a[2:13, 3:14], b[2:13, 3:14]  # around row 7, column 8
-    ma, mb = (window * pa).sum(), (window * pb).sum()
-    va, vb = (window * (pa - ma) ** 2).sum(), (window * (pb - mb) ** 2).sum()
-    cov = (window * (pa - ma) * (pb - mb)).sum()
-    expected = (2 * ma * mb + 1e-4) * (2 * cov + 9e-4)
-    expected /= (ma**2 + mb**2 + 1e-4) * (va + vb + 9e-4)
-    found = ssim(torch.tensor(a)[None, None], torch.tensor(b)[None, None])
-    assert found[0, 0, 7, 8].item() == pytest.approx(expected, rel=1e-9)
-    assert found.shape == (1, 1, 15, 15)
-
-
-def test_smoothness_by_hand():
-    flow = torch.zeros(1, 2, 2, 2)
-    flow[0, 0, :, 1] = 3.0  # a step in x of the first channel: two of eight differences
-    step, still = (9 + 1e-14) ** 0.3, (1e-14) ** 0.3
-    expected = (2 * step + 6 * still) / 8 + still  # along x, and along y where nothing changes
-    assert smoothness(flow).item() == pytest.approx(expected, rel=1e-5)
-
-
-def texture(h, w):
-    rng = np.random.default_rng(1)
-    small = torch.tensor(rng.random((1, 3, h // 4, w // 4)), dtype=torch.float32)
-    return torch.nn.functional.interpolate(small, (h, w), mode="bicubic").clamp(0, 1)
-
-
-@pytest.fixture(scope="module")
-def shifted():
-    """A clip (1, 3, 3, 64, 64) that moves 4 pixels to the right per frame, and its true flow."""
-    wide = texture(64, 96)
-    clip = torch.stack([wide[0, :, :, 16 - 4 * t : 80 - 4 * t] for t in range(3)])[None]
-    flows = []
-    for scale in (2, 4, 8):
-        n = 64 // scale
-        one = constant_flow(4 / scale, 0, n, n)
-        flows.append(torch.cat([one, one], dim=1))  # of both pairs
-    return clip, flows
-
-
-def test_the_true_flow_rebuilds_better_than_none(shifted):
-    clip, flows = shifted
-    true = flow_reconstruction(clip, flows)
-    none = flow_reconstruction(clip, [torch.zeros_like(f) for f in flows])
-    wrong = flow_reconstruction(clip, [-f for f in flows])
-    assert true["loss"] < 0.5 * none["loss"]
-    assert none["loss"] < wrong["loss"]
-    for part in ("l1", "ssim"):
-        assert true[part] < none[part] < wrong[part]
-
-
-def test_parts_add_up_and_carry_their_weights(shifted):
-    clip, flows = shifted
-    plain = flow_reconstruction(clip, flows)
-    assert set(plain) == {"loss", "l1", "ssim", "smoothness", "sparsity"}
-    assert plain["sparsity"].item() == 0.0
-    heavy = flow_reconstruction(clip, flows, smooth_weight=3.0, sparsity_weight=0.5)
-    parts = sum(heavy[name] for name in heavy if name != "loss")
-    torch.testing.assert_close(heavy["loss"], parts)
-    torch.testing.assert_close(heavy["smoothness"], 3 * plain["smoothness"])
-    # Half of the channels are 2, 1 and 0.5 pixels (nearly, see `warp`), the others 0.
-    mean = 0.5 * sum(f[0, 0, 0, 0].item() for f in flows)
-    assert heavy["sparsity"].item() == pytest.approx(0.5 * mean, rel=1e-5)
-
-
-def test_coarse_scales_are_smoothed_more():
-    clip = torch.rand(1, 2, 3, 32, 32)
-    rough = torch.zeros(1, 2, 8, 8)
-    rough[..., ::2] = 1.0
-    zero = torch.zeros_like(rough)
-    levels = []
-    for place in range(3):
-        flows = [zero] * 3
-        flows[place] = rough
-        levels.append(flow_reconstruction(clip, flows)["smoothness"].item())
-    base = flow_reconstruction(clip, [zero] * 3)["smoothness"].item()
-    fine, middle, coarse = (level - base for level in levels)
-    assert middle == pytest.approx(2 * fine, rel=1e-3)
-    assert coarse == pytest.approx(4 * fine, rel=1e-3)
-
-
-def test_channels_belong_to_their_pair(shifted):
-    """Channels 2i and 2i + 1 take frame i to frame i + 1."""
-    clip, flows = shifted
-    still = torch.cat([clip[:, :2], clip[:, 1:2]], dim=1)  # the second pair does not move
-    first_only = [torch.cat([f[:, :2], torch.zeros_like(f[:, :2])], 1) for f in flows]
-    second_only = [torch.cat([torch.zeros_like(f[:, :2]), f[:, :2]], 1) for f in flows]
-    right = flow_reconstruction(still, first_only)["l1"]
-    assert right < flow_reconstruction(still, flows)["l1"]
-    assert right < flow_reconstruction(still, second_only)["l1"]
+@pytest.mark.parametrize(("names", "expected"), [("", 36.0), ("ab", 0.0)])
+def test_all_or_nothing_may_be_loaded(names, expected):
+    own = {name: nn.Parameter(torch.full((1, 2), 3.0)) for name in "ab"}
+    loaded = {name: torch.full((1, 2), 3.0) for name in names}
+    assert l2_sp(own, loaded, alpha=1.0, beta=2.0).item() == expected

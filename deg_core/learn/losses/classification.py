@@ -1,0 +1,246 @@
+"""How far logits are from labels: behaviors of their own, exclusive groups, smooth outputs.
+
+Labels are 1 present, 0 absent, -1 unknown; an unknown label takes part in nothing. Half-precision
+logits are computed in float32.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Groups = Sequence[Sequence[int]]
+
+
+def classification_loss(
+    logits: Tensor,
+    labels: Tensor,
+    *,
+    groups: Groups = (),
+    pos_weight: Tensor | None = None,
+    group_weights: Sequence[Tensor] | None = None,
+    gamma: float = 1.0,
+    smoothing: float = 0.05,
+    normalise: bool = True,
+) -> Tensor:
+    """Score logits: exclusive groups by cross-entropy, the other behaviors by `focal_bce`.
+
+    Parameters
+    ----------
+    logits
+        (N, K) or (N, K, T) float.
+    labels
+        Same shape; 1 present, 0 absent, -1 unknown.
+    groups
+        Columns of each exclusive group.
+    pos_weight
+        (K,) weight of the positive part; those of members of a group are not used.
+    group_weights
+        Per group, the weights of its background and its members, see `weights.group_weights`.
+    gamma, smoothing
+        Of `focal_bce`; groups have neither, as the original's softmax.
+    normalise
+        Whether to average over known labels, see `focal_bce` and `cross_entropy`.
+
+    Returns
+    -------
+    Tensor
+        Scalar: the sum over the groups' losses and that of the other behaviors. Without groups
+        exactly `focal_bce`.
+    """
+    if not groups:
+        return focal_bce(
+            logits, labels, pos_weight=pos_weight, gamma=gamma, smoothing=smoothing,
+            normalise=normalise,
+        )  # fmt: skip
+    grouped = {member for group in groups for member in group}
+    free = [k for k in range(logits.shape[1]) if k not in grouped]
+    loss = focal_bce(
+        logits[:, free], labels[:, free],
+        pos_weight=None if pos_weight is None else pos_weight[free],
+        gamma=gamma, smoothing=smoothing, normalise=normalise,
+    )  # fmt: skip
+    weights = group_weights or [None] * len(groups)
+    for group, weight in zip(groups, weights, strict=True):
+        loss = loss + cross_entropy(
+            _with_background(logits[:, list(group)]), group_targets(labels, group),
+            weight=weight, normalise=normalise,
+        )  # fmt: skip
+    return loss
+
+
+def focal_bce(
+    logits: Tensor,
+    labels: Tensor,
+    *,
+    pos_weight: Tensor | None = None,
+    gamma: float = 1.0,
+    smoothing: float = 0.05,
+    normalise: bool = True,
+) -> Tensor:
+    """Focal binary cross-entropy over known labels.
+
+    Parameters
+    ----------
+    logits
+        (N, K) or (N, K, T) float.
+    labels
+        Same shape; 1 present, 0 absent, -1 unknown.
+    pos_weight
+        (K,) weight of the positive part.
+    gamma
+        Focal exponent; the factor comes from the label before smoothing.
+    smoothing
+        Targets are ``smoothing`` and ``1 - smoothing``.
+    normalise
+        Whether to divide by the number of known labels. Where not, the loss grows with the length
+        of a window and shrinks with its unknown frames, as in the original program.
+
+    Returns
+    -------
+    Tensor
+        Scalar. Normalised: the sum over behaviors, averaged over the known entries of each batch.
+        Unknown entries contribute nothing, to neither numerator nor denominator; without any known
+        entry the loss is 0 and so are its gradients. Not normalised: the sum over behaviors and
+        frames, averaged over N.
+
+    Notes
+    -----
+    Focal loss after Lin et al. 2017; class weights and smoothing as in Bohnslav et al. 2021.
+    """
+    logits = _precise(logits)
+    known = (labels >= 0).to(logits.dtype)
+    y = labels.clamp(min=0).to(logits.dtype)
+    p = torch.sigmoid(logits).clamp(1e-7, 1 - 1e-7)
+    focal = (1 - p) ** gamma * y + p**gamma * (1 - y)
+    target = y * (1 - 2 * smoothing) + smoothing
+    if pos_weight is not None:
+        pos_weight = pos_weight.to(logits.dtype).view(-1, *[1] * (logits.ndim - 2))
+    entropy = F.binary_cross_entropy_with_logits(
+        logits, target, pos_weight=pos_weight, reduction="none"
+    )
+    loss = entropy * focal * known
+    if not normalise:
+        return loss.sum() / max(len(logits), 1)
+    return loss.sum() / known.sum().clamp(min=1) * logits.shape[1]
+
+
+def cross_entropy(
+    logits: Tensor,
+    indices: Tensor,
+    *,
+    weight: Tensor | None = None,
+    normalise: bool = True,
+) -> Tensor:
+    """Cross-entropy of a softmax over exclusive classes.
+
+    Parameters
+    ----------
+    logits
+        (N, C) or (N, C, T) float.
+    indices
+        (N,) or (N, T) int; the class present, negative for unknown.
+    weight
+        (C,) weight of each class.
+    normalise
+        Whether to average over the known entries; with ``weight``, over their weights.
+
+    Returns
+    -------
+    Tensor
+        Scalar; 0 without any known entry. Not normalised, as in the original program: the
+        (weighted) sum over frames, averaged over N, unknown entries counted as 0.
+    """
+    logits = _precise(logits)
+    known = (indices >= 0).to(logits.dtype)
+    target = indices.clamp(min=0).long()
+    share = known if weight is None else weight.to(logits.dtype)[target] * known
+    loss = F.cross_entropy(logits, target, reduction="none") * share
+    if not normalise:
+        return loss.sum() / max(len(logits), 1)
+    total = share.sum()
+    return loss.sum() / torch.where(total > 0, total, 1)
+
+
+def group_targets(labels: Tensor, group: Sequence[int]) -> Tensor:
+    """Say which class of a group is present: 0 background, 1 its first member, and so on.
+
+    Parameters
+    ----------
+    labels
+        (N, K) or (N, K, T); 1 present, 0 absent, -1 unknown.
+    group
+        Columns of the members.
+
+    Returns
+    -------
+    Tensor
+        (N,) or (N, T) int64; -1 where the label of any member is unknown. Of two members present
+        at once, which imported labels do not have, the first counts.
+    """
+    members = labels[:, list(group)]
+    first = (members == 1).long().argmax(dim=1)
+    target = torch.where((members == 1).any(dim=1), first + 1, 0)
+    return torch.where((members < 0).any(dim=1), -1, target)
+
+
+def truncated_smoothing(
+    logits: Tensor, known: Tensor, *, tau: float = 4.0, groups: Groups = ()
+) -> Tensor:
+    """Punish log-probabilities that jump from frame to frame.
+
+    Parameters
+    ----------
+    logits
+        (N, K, T) float.
+    known
+        (N, T) or (N, K, T) bool; false in frames that do not count, as padding. A difference
+        counts where both of its frames do.
+    tau
+        Largest jump of a log-probability that is punished more than smaller ones.
+    groups
+        Columns of each exclusive group: its jumps are those of the logarithm of its softmax, and
+        a member is known where all of them are.
+
+    Returns
+    -------
+    Tensor
+        Scalar: min(|log p_t - log p_(t-1)|, tau)^2, averaged over known frames and over present
+        and absent of each behavior; 0 where no two neighbors are known.
+
+    Notes
+    -----
+    Truncated mean squared error of Farha & Gall 2019, with log p and log(1 - p) of independent
+    behaviors in the place of a softmax over all. As there, gradients flow through the later frame
+    of each pair only.
+    """
+    logits = _precise(logits)
+    if known.ndim == logits.ndim - 1:
+        known = known[:, None].expand_as(logits)
+    values, mask = _log_probabilities(logits, known.bool(), groups)
+    jump = (values[..., 1:] - values[..., :-1].detach()).abs().clamp(max=tau).square()
+    both = (mask[..., 1:] & mask[..., :-1]).to(jump.dtype)
+    return (jump * both).sum() / both.sum().clamp(min=1)
+
+
+def _log_probabilities(logits: Tensor, known: Tensor, groups: Groups) -> tuple[Tensor, Tensor]:
+    """Return (N, C, T) log-probabilities of all outcomes, and which of them are known."""
+    grouped = {member for group in groups for member in group}
+    free = [k for k in range(logits.shape[1]) if k not in grouped]
+    alone, alone_known = logits[:, free], known[:, free]
+    values, masks = [F.logsigmoid(alone), F.logsigmoid(-alone)], [alone_known, alone_known]
+    for group in groups:
+        members = _with_background(logits[:, list(group)])
+        values.append(F.log_softmax(members, dim=1))
+        masks.append(known[:, list(group)].all(dim=1, keepdim=True).expand_as(members))
+    return torch.cat(values, dim=1), torch.cat(masks, dim=1)
+
+
+def _with_background(logits: Tensor) -> Tensor:
+    """Put the background's logit, 0, before those of a group."""
+    return torch.cat([torch.zeros_like(logits[:, :1]), logits], dim=1)
+
+
+def _precise(logits: Tensor) -> Tensor:
+    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
