@@ -14,6 +14,7 @@ import yaml
 
 from deg_core.errors import ConfigError
 from deg_core.explain import explain, nearest
+from deg_core.groups import problems as group_problems
 from deg_core.presets import DEFAULT_PRESETS, PER_PRESET, PRESETS
 from deg_core.settings import SECTIONS, schema_of
 
@@ -56,6 +57,12 @@ def schema(own_presets: Sequence[str] = ()) -> Schema:
                 "items": {"type": "string", "minLength": 1},
                 "minItems": 1,
                 "description": "Names of the behaviors, as in the label files, no background.",
+            },
+            "exclusive_groups": {
+                "type": "array",
+                "items": {"type": "array", "items": {"type": "string"}, "minItems": 2},
+                "default": [],
+                "description": "Lists of behaviors of which a frame has at most one.",
             },
             "videos": {
                 "type": "string",
@@ -198,7 +205,8 @@ def check_config(config: Any, source: str = "config.yaml") -> dict[str, Any]:
     ------
     ConfigError
         If a key is unknown or missing, a value is of the wrong type or out of range, a behavior's
-        name cannot be used, a preset is unknown, or the shares of the splits leave no room.
+        name cannot be used, an exclusive group names no behavior or one of another group, a preset
+        is unknown, or the shares of the splits leave no room.
     """
     if not isinstance(config, Mapping):
         found = "nothing" if config is None else "something else"
@@ -226,7 +234,7 @@ def _without_empty(config: Mapping[str, Any]) -> dict[str, Any]:
             return block
         return {key: v for key, v in block.items() if v is not None or key not in names}
 
-    ready = filled(config, [*SECTIONS, "preset_base", "example"])
+    ready = filled(config, [*SECTIONS, "exclusive_groups", "preset_base", "example"])
     for name in PER_PRESET:
         if name in ready:
             ready[name] = filled(ready[name], list(ready[name]))
@@ -237,6 +245,8 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong although each key on its own is right."""
     yield from _numbers(config)
     yield from _behaviors(config["behaviors"])
+    for problem in group_problems(config.get("exclusive_groups", []), config["behaviors"]):
+        yield f"exclusive_groups: {problem}"
     yield from _presets(config)
     yield from _splits(config)
 

@@ -16,8 +16,10 @@ import numpy as np
 
 from deg_core.data.hdf5 import SafeFile, read_text, write_text
 from deg_core.data.publish import damage_of, open_hdf5, publish_hdf5
-from deg_core.errors import StateError
+from deg_core.errors import ConfigError, StateError
+from deg_core.groups import from_text, indices, to_text
 
+Names = tuple[str, ...]
 FEATURES = ("spatial", "flow", "logits")
 PREDICTIONS = ("probabilities", "feature_probabilities")
 # A quarter of a minute at 60 frames per second; windows of training are of that order.
@@ -40,14 +42,17 @@ class Features:
         Names of the K columns.
     digest
         SHA-256 that names the models.
+    groups
+        Names of the members of each exclusive group.
     """
 
     spatial: np.ndarray
     flow: np.ndarray
     logits: np.ndarray
     fps: float
-    behaviors: tuple[str, ...]
+    behaviors: Names
     digest: str
+    groups: tuple[Names, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,13 +71,16 @@ class Predictions:
         Names of the K columns.
     digest
         SHA-256 that names the models.
+    groups
+        Names of the members of each exclusive group.
     """
 
     probabilities: np.ndarray
     feature_probabilities: np.ndarray
     fps: float
-    behaviors: tuple[str, ...]
+    behaviors: Names
     digest: str
+    groups: tuple[Names, ...] = ()
 
 
 class FeatureWriter:
@@ -139,6 +147,7 @@ def feature_writer(
     behaviors: Sequence[str],
     n_features: int,
     digest: str,
+    groups: Sequence[Sequence[str]] = (),
     dtype: Literal["float32", "float16"] = "float32",
 ) -> Iterator[FeatureWriter]:
     """Give a writer; the file appears when the block ends well and every frame was written.
@@ -157,6 +166,8 @@ def feature_writer(
         Numbers per frame of the spatial features, and of those of the motion.
     digest
         SHA-256 that names the models.
+    groups
+        Names of the members of each exclusive group.
     dtype
         How features are kept; logits are float32 either way.
 
@@ -168,7 +179,9 @@ def feature_writer(
         If frames are missing at the end.
     """
     with publish_hdf5(path) as file:
-        _describe(file, n_frames=n_frames, fps=fps, behaviors=behaviors, digest=digest)
+        _describe(
+            file, n_frames=n_frames, fps=fps, behaviors=behaviors, digest=digest, groups=groups
+        )
         for name in ("spatial", "flow"):
             _create(file, name, (n_frames, n_features), dtype)
         _create(file, "logits", (n_frames, len(behaviors)))
@@ -205,14 +218,15 @@ class FeatureRows:
         Numbers per frame, 2D.
     logits
         (T, K) float32: the extractor's own answer.
-    fps, behaviors, digest
+    fps, behaviors, digest, groups
         As in `Features`.
     """
 
     def __init__(self, file: h5py.File, path: Path) -> None:
         self._file, self._path = file, path
         about = _about(file, path, FEATURES, of_behaviors=("logits",))
-        self.fps, self.behaviors, self.digest = (about[k] for k in ("fps", "behaviors", "digest"))
+        self.fps, self.behaviors = about["fps"], about["behaviors"]
+        self.digest, self.groups = about["digest"], about["groups"]
         with damage_of(path):
             self.logits: np.ndarray = file["logits"][()].astype(np.float32, copy=False)
         self.n_features = file["spatial"].shape[1] + file["flow"].shape[1]
@@ -275,6 +289,7 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
             fps=predictions.fps,
             behaviors=predictions.behaviors,
             digest=predictions.digest,
+            groups=predictions.groups,
         )
         for name, values in arrays.items():
             _create(file, name, values.shape)[...] = values
@@ -303,12 +318,19 @@ def _create(
 
 
 def _describe(
-    file: h5py.File, *, n_frames: int, fps: float, behaviors: Sequence[str], digest: str
+    file: h5py.File,
+    *,
+    n_frames: int,
+    fps: float,
+    behaviors: Sequence[str],
+    digest: str,
+    groups: Sequence[Sequence[str]],
 ) -> None:
     names = json.dumps(list(behaviors), ensure_ascii=False)
     file.attrs.update(n_frames=n_frames, fps=float(fps))
     write_text(file, "behaviors", names)
     write_text(file, "digest", digest)
+    write_text(file, "groups", to_text(groups, behaviors))
 
 
 def _read(path: Path, names: Sequence[str], *, of_behaviors: Sequence[str]) -> dict[str, object]:
@@ -328,10 +350,17 @@ def _about(
         n_frames = int(file.attrs["n_frames"])
         fps, digest = float(file.attrs["fps"]), read_text(file, "digest")
         text = read_text(file, "behaviors")
+        # Files from before there were groups have none.
+        grouped = read_text(file, "groups") if "groups" in file.attrs else "[]"
     try:
         behaviors = tuple(json.loads(text))
     except ValueError as error:
         raise StateError(f"{path}: its behaviors are no list; delete it and run again.") from error
+    try:
+        groups = tuple(map(tuple, from_text(grouped)))
+        indices(groups, behaviors)
+    except ConfigError as error:
+        raise StateError(f"{path}: damaged ({error}); delete it and run again.") from error
     for name, shape in shapes.items():
         width = len(behaviors) if name in of_behaviors else None
         if len(shape) != 2 or shape[0] != n_frames or width not in (None, shape[1]):
@@ -339,4 +368,4 @@ def _about(
                 f"{path}: {name} is {shape}, for {n_frames} frames and {len(behaviors)} "
                 "behaviors; delete it and run again."
             )
-    return {"fps": fps, "behaviors": behaviors, "digest": digest}
+    return {"fps": fps, "behaviors": behaviors, "digest": digest, "groups": groups}

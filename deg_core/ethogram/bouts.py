@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from deg_core.ethogram.groups import relative, strongest
+from deg_core.groups import Groups
 from deg_core.settings import PostprocessSettings
 
 BoolArray = NDArray[np.bool_]
@@ -168,7 +170,11 @@ def removal_length(lengths: Sequence[int] | IntArray, *, settings: PostprocessSe
 
 
 def binarize(
-    probabilities: ArrayLike, *, thresholds: Sequence[float], lengths: Sequence[int]
+    probabilities: ArrayLike,
+    *,
+    thresholds: Sequence[float],
+    lengths: Sequence[int],
+    groups: Groups = (),
 ) -> BoolArray:
     """Return which behaviors are present: above the threshold, short bouts and gaps removed.
 
@@ -180,16 +186,38 @@ def binarize(
         A frame is positive where its probability is larger than this (not equal).
     lengths : (K,) int
         Longest run, in frames, that vanishes, per behavior; see `removal_length`.
+    groups
+        Columns of each exclusive group, of which no frame has two.
 
     Returns
     -------
     present : (T, K) bool
+
+    Notes
+    -----
+    Of a group only the behavior whose probability is the largest in proportion to its threshold is
+    present. Where filling gaps makes two of a group overlap, the one that was present before
+    stays; where neither was, the one with the smaller limit, as its gap lies within that of the
+    other. What this leaves of the other goes, too, if it is as short as the bouts that vanish.
     """
     # In float64, as the threshold search: a probability equal to a threshold stays negative.
-    present = np.asarray(probabilities, dtype=np.float64) > np.asarray(thresholds, dtype=np.float64)
+    found = np.asarray(probabilities, dtype=np.float64) > np.asarray(thresholds, dtype=np.float64)
+    found = strongest(found, relative(probabilities, thresholds), groups)
+    cleaned = found.copy()
     for k, length in enumerate(lengths):
-        present[:, k] = remove_short(present[:, k], length=length)
-    return present
+        cleaned[:, k] = remove_short(found[:, k], length=length)
+    # What was found is never pushed aside by what was filled in.
+    limits = np.asarray(lengths, dtype=np.float64)
+    kept = strongest(cleaned, np.where(found, np.inf, -limits), groups)
+    for k in np.flatnonzero((kept != cleaned).any(axis=0)):
+        kept[:, k] = _without_short_bouts(kept[:, k], length=lengths[k])
+    return kept
+
+
+def _without_short_bouts(trace: BoolArray, *, length: int) -> BoolArray:
+    """Remove bouts of up to ``length`` frames, and fill no gap."""
+    runs = intervals(trace)
+    return from_intervals(runs[np.diff(runs, axis=1)[:, 0] > length], n_frames=len(trace))
 
 
 def background(present: ArrayLike) -> BoolArray:

@@ -5,7 +5,7 @@ Reads and writes no file; `evaluate` (stages) publishes what comes from here. La
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +24,8 @@ from deg_core.ethogram.frame_metrics import (
     rank,
     ranking_scores,
 )
+from deg_core.ethogram.groups import classes, confusion, group_scores
+from deg_core.groups import Groups, named
 from deg_core.settings import EvaluateSettings
 
 #: Whether a larger or a smaller value is better, for each metric of a behavior.
@@ -59,11 +61,13 @@ class Scored(NamedTuple):
 
 
 class _Track(NamedTuple):
-    """What is predicted: K columns and, as the last, the background."""
+    """What is predicted: K columns and, as the last, the background; the class of each group."""
 
     present: NDArray[np.bool_]
     rankings: list[Ranking]
     iou: tuple[float, ...]
+    groups: Groups
+    classes: list[NDArray[np.int64]]
 
 
 def direction(metric: str) -> str:
@@ -84,7 +88,11 @@ def direction(metric: str) -> str:
 
 
 def evaluate(
-    videos: Sequence[Scored], *, behaviors: Sequence[str], settings: EvaluateSettings
+    videos: Sequence[Scored],
+    *,
+    behaviors: Sequence[str],
+    settings: EvaluateSettings,
+    groups: Groups = (),
 ) -> dict[str, Any]:
     """Return all scores of one model, with their chance levels.
 
@@ -96,6 +104,8 @@ def evaluate(
         The K names, in the order of the columns.
     settings
         Overlaps, number and seed of the shifts.
+    groups
+        Columns of each exclusive group.
 
     Returns
     -------
@@ -108,13 +118,19 @@ def evaluate(
         ``confusion`` [[TN, FP], [FN, TP]] and ``curve`` (precision-recall).
         ``background``: the same for the derived background, which is part of no mean and, having
         no probability, has no AUROC, average precision and curve.
+        ``groups``, if there are any: per group, named after its members, ``accuracy`` and
+        ``f1_macro`` over its ``classes`` (background first), their ``confusion`` (labeled by
+        predicted), ``n_frames`` in which all members are known, and ``n_bouts`` of the members.
         Each metric is ``{"value", "chance"}``; chance is the mean over the shifts in which the
         metric has a value. NaN is undefined.
     """
     labels = _with_background([v.labels for v in videos])
     present = join([np.column_stack([v.present, background(v.present)]) for v in videos], gap=0)
     scores = join([np.asarray(v.probabilities, dtype=np.float64) for v in videos], gap=0)
-    track = _Track(present, [rank(column) for column in scores.T], tuple(settings.iou))
+    track = _Track(
+        present, [rank(column) for column in scores.T], tuple(settings.iou), groups,
+        [classes(present, group) for group in groups],
+    )  # fmt: skip
     value = _measure(labels, track)
     lengths = [len(v.labels) for v in videos]
     draws = [
@@ -143,7 +159,22 @@ def _measure(labels: NDArray[np.int8], track: _Track) -> dict[str, Numbers]:
     ]
     for name in bouts[0]:
         values[name] = np.array([scores[name] for scores in bouts])
-    return values | _overall(values, counts, track.iou)
+    return values | _overall(values, counts, track.iou) | dict(_of_groups(labels, track))
+
+
+def _confusions(labels: NDArray[np.int8], track: _Track) -> list[NDArray[np.int64]]:
+    """Return the confusion of each group's classes."""
+    return [
+        confusion(classes(labels, group), predicted, n_classes=len(group) + 1)
+        for group, predicted in zip(track.groups, track.classes, strict=True)
+    ]
+
+
+def _of_groups(labels: NDArray[np.int8], track: _Track) -> Iterator[tuple[str, Numbers]]:
+    """Yield the metrics of each group, under ``groups/<number>/<name>``."""
+    for number, table in enumerate(_confusions(labels, track)):
+        for name, value in group_scores(table).items():
+            yield f"groups/{number}/{name}", np.array([value])
 
 
 def _overall(
@@ -189,22 +220,46 @@ def _arrange(
 ) -> dict[str, Any]:
     columns = []
     for k in range(len(behaviors) + 1):
-        metrics = {n: pairs[k] for n, pairs in paired.items() if not n.startswith("overall/")}
+        metrics = {n: pairs[k] for n, pairs in paired.items() if "/" not in n}
         columns.append(metrics | _facts(labels[:, k], track.present[:, k]))
     for k, ranking in enumerate(track.rankings):
         curve = precision_recall_curve(labels[:, k], ranking)
         columns[k]["curve"] = {name: column.tolist() for name, column in curve.items()}
     for name in ("auroc", "average_precision"):
         del columns[-1][name]
-    named = dict(zip(behaviors, columns, strict=False))
+    own = dict(zip(behaviors, columns, strict=False))
     overall: dict[str, Any] = {
         n.removeprefix("overall/"): pairs[0]
         for n, pairs in paired.items()
         if n.startswith("overall/")
     }
     for name in ("n_frames", "n_bouts"):
-        overall[name] = sum(column[name] for column in named.values())
-    return {"overall": overall, "behaviors": named, BACKGROUND: columns[-1]}
+        overall[name] = sum(column[name] for column in own.values())
+    result = {"overall": overall, "behaviors": own, BACKGROUND: columns[-1]}
+    if track.groups:
+        result["groups"] = _arrange_groups(paired, labels, track, own)
+    return result
+
+
+def _arrange_groups(
+    paired: Mapping[str, list[dict[str, float]]],
+    labels: NDArray[np.int8],
+    track: _Track,
+    behaviors: Mapping[str, Mapping[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    """Return the scores and the facts of each group."""
+    arranged = {}
+    members = named(track.groups, list(behaviors))
+    for number, (names, table) in enumerate(zip(members, _confusions(labels, track), strict=True)):
+        start = f"groups/{number}/"
+        scores = {n.removeprefix(start): p[0] for n, p in paired.items() if n.startswith(start)}
+        arranged[" | ".join(names)] = scores | {
+            "classes": [BACKGROUND, *names],
+            "confusion": table.tolist(),
+            "n_frames": int(table.sum()),
+            "n_bouts": sum(behaviors[name]["n_bouts"] for name in names),
+        }
+    return arranged
 
 
 def _facts(labels: NDArray[np.int8], present: NDArray[np.bool_]) -> dict[str, Any]:

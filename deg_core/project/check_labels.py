@@ -7,6 +7,7 @@ import numpy as np
 
 from deg_core.data.labels import positive_frames, read_label_file, unknown_names
 from deg_core.errors import ConfigError, DegError, VideoError
+from deg_core.ethogram.groups import check_labels
 from deg_core.project.findings import Finding, caught, warning
 from deg_core.project.folder import Project
 from deg_core.splits import plan
@@ -43,6 +44,8 @@ def _file(
         labels = read_label_file(
             path, behaviors=project.behaviors, n_frames=n_frames, annotator=annotator
         )
+        groups = project.config.get("exclusive_groups", [])
+        check_labels(path, labels, behaviors=project.behaviors, groups=groups)
         found.append(labels)
         if (labels < 0).all():
             yield warning(f"{path}: no frame is scored, so the file teaches nothing.")

@@ -17,8 +17,15 @@ from deg_core.data.publish import publish_json
 from deg_core.errors import StateError
 from deg_core.ethogram import metrics
 from deg_core.ethogram.bouts import binarize
+from deg_core.groups import Groups, indices
 from deg_core.settings import EvaluateSettings, PostprocessSettings, to_dict
-from deg_core.stages.scored import check_behaviors, read_limits, read_scored, read_thresholds
+from deg_core.stages.scored import (
+    check_behaviors,
+    check_groups,
+    read_limits,
+    read_scored,
+    read_thresholds,
+)
 
 Read = Sequence[tuple[Predictions, NDArray[np.int8]]]
 
@@ -70,16 +77,20 @@ def run(
     read = [read_scored(v, predictions=predictions, labels=labels) for v in videos]
     for video, (predicted, _) in zip(videos, read, strict=True):
         check_behaviors(predictions / f"{video}.h5", predicted.behaviors, behaviors)
+        check_groups(predictions / f"{video}.h5", predicted, read[0][0])
+    groups = indices(read[0][0].groups, behaviors)
     scored = {
         "sequence": [
             metrics.Scored(t, read_ethogram(ethograms / f"{v}.csv", p), p.probabilities)
             for v, (p, t) in zip(videos, read, strict=True)
         ],
-        "feature_extractor": _extractor(read, chosen["feature_extractor"], limits),
+        "feature_extractor": _extractor(read, chosen["feature_extractor"], limits, groups),
     }
     result = _facts(videos, read, settings, postprocess) | {"behaviors": behaviors}
     for model, tracks in scored.items():
-        result[model] = metrics.evaluate(tracks, behaviors=behaviors, settings=settings)
+        result[model] = metrics.evaluate(
+            tracks, behaviors=behaviors, settings=settings, groups=groups
+        )
     result["directions"] = _directions(result["sequence"])
     publish_json(out, result)
 
@@ -117,12 +128,14 @@ def read_ethogram(path: Path, predicted: Predictions) -> NDArray[np.bool_]:
     return table[list(predicted.behaviors)].to_numpy() == 1
 
 
-def _extractor(read: Read, thresholds: list[float], limits: list[int]) -> list[metrics.Scored]:
+def _extractor(
+    read: Read, thresholds: list[float], limits: list[int], groups: Groups
+) -> list[metrics.Scored]:
     """Treat the feature extractor's probabilities as those of the sequence model are treated."""
     tracks = []
     for predicted, table in read:
         values = predicted.feature_probabilities
-        present = binarize(values, thresholds=thresholds, lengths=limits)
+        present = binarize(values, thresholds=thresholds, lengths=limits, groups=groups)
         tracks.append(metrics.Scored(table, present, values))
     return tracks
 
@@ -145,7 +158,8 @@ def _facts(
 
 def _directions(scores: Mapping[str, Any]) -> dict[str, str]:
     """Return the direction of every metric in the result."""
-    blocks = [scores["overall"], *scores["behaviors"].values()]
+    groups = scores.get("groups", {})
+    blocks = [scores["overall"], *scores["behaviors"].values(), *groups.values()]
     names = {n for block in blocks for n, entry in block.items() if _is_metric(entry)}
     return {name: metrics.direction(name) for name in names}
 

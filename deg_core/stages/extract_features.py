@@ -114,6 +114,7 @@ def run(
         feature_writer(
             out, n_frames=video.n_frames, fps=video.fps, behaviors=content["behaviors"],
             n_features=network.length, dtype=settings.dtype, digest=digest,
+            groups=content.get("groups", []),
         ) as writer,
     ):  # fmt: skip
         pad = padding_color(motion.normalization["mean"])

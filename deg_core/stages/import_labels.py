@@ -8,11 +8,15 @@ from pathlib import Path
 from deg_core.data.labels import read_label_file, unknown_names, write_frame_labels
 from deg_core.data.video import FrameStore
 from deg_core.errors import ConfigError
+from deg_core.ethogram.groups import check_labels
+from deg_core.groups import from_text
 from deg_core.progress import log
 from deg_core.settings import LabelSettings
 
 
-def run(*, labels: Path, store: Path, out: Path, settings: LabelSettings) -> None:
+def run(
+    *, labels: Path, store: Path, out: Path, settings: LabelSettings, groups: str = "[]"
+) -> None:
     """Check a label file against its video and write it frame by frame.
 
     Parameters
@@ -25,13 +29,15 @@ def run(*, labels: Path, store: Path, out: Path, settings: LabelSettings) -> Non
         Table to write: 1 present, 0 absent, -1 unknown.
     settings
         Names of the behaviors, and whose labels to use.
+    groups
+        Exclusive groups, as a JSON list of lists of names.
 
     Raises
     ------
     ConfigError
-        If there is no behavior.
+        If there is no behavior, or a group names none.
     LabelError
-        If the labels cannot be read, contradict themselves or do not fit the video.
+        If the labels cannot be read, contradict themselves or the groups, or do not fit the video.
     StateError
         If the imported video is damaged, or the table cannot be written.
     """
@@ -42,6 +48,7 @@ def run(*, labels: Path, store: Path, out: Path, settings: LabelSettings) -> Non
     values = read_label_file(
         labels, behaviors=settings.behaviors, n_frames=n_frames, annotator=settings.annotator
     )
+    check_labels(labels, values, behaviors=settings.behaviors, groups=from_text(groups))
     ignored = unknown_names(labels, settings.behaviors)
     if ignored:
         log(f"{labels}: not in `behaviors` of config.yaml, left out: {', '.join(ignored)}.")

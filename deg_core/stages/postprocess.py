@@ -9,6 +9,7 @@ from pathlib import Path
 from deg_core.data.arrays import read_predictions
 from deg_core.data.publish import publish_csv
 from deg_core.ethogram.bouts import binarize, bout_table, ethogram_table
+from deg_core.groups import indices
 from deg_core.settings import PostprocessSettings
 from deg_core.stages.scored import check_behaviors, read_limits, read_thresholds
 
@@ -49,7 +50,10 @@ def run(
     behaviors, chosen = read_thresholds(thresholds)
     check_behaviors(thresholds, behaviors, names)
     limits = read_limits(lengths, behaviors=names, settings=settings)
-    present = binarize(values, thresholds=chosen["sequence"], lengths=limits)
+    present = binarize(
+        values, thresholds=chosen["sequence"], lengths=limits,
+        groups=indices(predicted.groups, names),
+    )  # fmt: skip
     table = bout_table(present, probabilities=values, behaviors=names, fps=fps)
     publish_csv(ethogram, ethogram_table(present, behaviors=names, fps=fps))
     publish_csv(bouts, table)

@@ -2,19 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from deg_core.data.arrays import Predictions, open_features, write_predictions
 from deg_core.errors import ModelError
+from deg_core.ethogram.groups import probabilities
+from deg_core.groups import indices, named
 from deg_core.learn.device import choose
 from deg_core.learn.tiling import tiled
-from deg_core.settings import SequenceSettings, from_dict
 from deg_core.stages.networks import load_sequence
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    """Logistic function, float32, without overflow."""
-    return (0.5 * (1 + np.tanh(0.5 * x.astype(np.float64)))).astype(np.float32)
 
 
 def run(*, features: Path, model: Path, out: Path, threads: int) -> None:
@@ -40,7 +34,6 @@ def run(*, features: Path, model: Path, out: Path, threads: int) -> None:
     """
     device = choose(threads)
     network, content = load_sequence(model, device)
-    settings = from_dict(SequenceSettings, content["settings"])
     with open_features(features) as rows:
         if (content["n_features"], content["behaviors"]) != (rows.n_features, [*rows.behaviors]):
             raise ModelError(
@@ -48,11 +41,16 @@ def run(*, features: Path, model: Path, out: Path, threads: int) -> None:
                 f"{content['behaviors']}, found {rows.n_features} for {list(rows.behaviors)} in "
                 f"{features}; extract and train again."
             )
+        # Groups are a matter of how each model was trained; those of the last one are decoded.
+        groups = indices(content.get("groups", []), rows.behaviors)
+        of_features = indices(rows.groups, rows.behaviors)
+        logits = tiled(network, rows, device)
         predicted = Predictions(
-            probabilities=sigmoid(tiled(network, rows, settings, device)),
-            feature_probabilities=sigmoid(rows.logits),
+            probabilities=probabilities(logits, groups),
+            feature_probabilities=probabilities(rows.logits, of_features),
             fps=rows.fps,
             behaviors=rows.behaviors,
             digest=rows.digest,
+            groups=named(groups, rows.behaviors),
         )
     write_predictions(out, predicted)

@@ -124,3 +124,18 @@ def check_behaviors(path: Path, names: Sequence[str], expected: Sequence[str]) -
             f"{path}: has the behaviors {', '.join(names)}, but the files beside it have "
             f"{', '.join(expected)}; delete it and run again."
         )
+
+
+def check_groups(path: Path, predicted: Predictions, first: Predictions) -> None:
+    """Check that predictions come from models with the same exclusive groups.
+
+    Raises
+    ------
+    StateError
+        If they do not.
+    """
+    if predicted.groups != first.groups:
+        raise StateError(
+            f"{path}: has the exclusive groups {list(predicted.groups)}, but the files beside it "
+            f"have {list(first.groups)}; delete it and run again."
+        )

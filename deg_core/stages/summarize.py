@@ -2,6 +2,7 @@
 
 Reads metrics/RUN.json, thresholds/RUN.json and the learning curves under models/; writes
 summary/metrics.csv, curves.csv, confusion.csv and history.csv. Empty cells are undefined.
+In metrics.csv an exclusive group stands among the behaviors, named after its members (``a | b``).
 In curves.csv ``part`` is ``validation`` (scores against the threshold), ``chosen`` (the threshold
 in use and its scores on validation) or ``test`` (precision against recall).
 """
@@ -91,7 +92,8 @@ def _blocks(scores: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, 
 
 def _metrics(scores: Mapping[str, Any]) -> Iterator[Row]:
     overall = [(model, "overall", scores[model]["overall"]) for model in MODELS]
-    for model, behavior, block in [*overall, *_blocks(scores)]:
+    groups = [(m, name, g) for m in MODELS for name, g in scores[m].get("groups", {}).items()]
+    for model, behavior, block in [*overall, *_blocks(scores), *groups]:
         for metric, direction in scores["directions"].items():
             if metric in block:
                 yield {

@@ -7,6 +7,7 @@ import pytest
 from deg_core.data.arrays import (
     Predictions,
     feature_writer,
+    open_features,
     read_features,
     read_predictions,
     write_predictions,
@@ -43,6 +44,33 @@ def test_features_come_back(tmp_path, n_frames, batch):
     with h5py.File(tmp_path / "m.h5") as file:
         assert file["spatial"].chunks == (min(1024, n_frames), 6)
         assert file.attrs["n_frames"] == n_frames
+
+
+def test_groups_come_back(tmp_path, predictions):
+    write(tmp_path / "m.h5", 3, 3, groups=[["grüßen", "groom"]])
+    assert read_features(tmp_path / "m.h5").groups == (NAMES,)
+    with open_features(tmp_path / "m.h5") as rows:
+        assert rows.groups == (NAMES,)
+    write_predictions(tmp_path / "p.h5", replace(predictions, groups=(NAMES,)))
+    assert read_predictions(tmp_path / "p.h5").groups == (NAMES,)
+
+
+def test_files_from_before_there_were_groups_have_none(tmp_path, predictions):
+    path = tmp_path / "p.h5"
+    write_predictions(path, predictions)
+    with h5py.File(path, "r+") as file:
+        del file.attrs["groups"]
+    assert read_predictions(path).groups == ()
+
+
+@pytest.mark.parametrize("text", ["groom", '[["groom"]]', '[["groom", "rear"]]'])
+def test_groups_that_are_none_mean_damage(tmp_path, predictions, text):
+    path = tmp_path / "p.h5"
+    write_predictions(path, predictions)
+    with h5py.File(path, "r+") as file:
+        file.attrs["groups"] = text
+    with pytest.raises(StateError, match=r"p\.h5: damaged .*delete it and run again"):
+        read_predictions(path)
 
 
 def test_features_in_half_precision(tmp_path):

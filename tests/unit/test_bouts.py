@@ -224,6 +224,70 @@ def test_binarize_two_behaviors_by_hand():
     assert text(present[:, 1]) == "111000111111"
 
 
+def decode(*rows, lengths=(0, 0), thresholds=(0.5, 0.5), groups=((0, 1),)):
+    """Binarize two behaviors, written as tenths, one text per behavior."""
+    values = np.array([[int(digit) / 10 for digit in row] for row in rows]).T
+    found = binarize(values, thresholds=thresholds, lengths=lengths, groups=groups)
+    return [text(column) for column in found.T]
+
+
+def test_of_a_group_the_largest_in_proportion_to_its_threshold_is_present():
+    # Both above 0.5 in frames 1 and 2; equal in frame 3, where the first wins.
+    assert decode("08663", "06867") == ["01010", "00101"]
+    # Thresholds 0.2 and 0.5: 0.4 is twice its threshold, 0.8 only 1.6 times.
+    assert decode("4", "8", thresholds=(0.2, 0.5)) == ["1", "0"]
+    assert decode("4", "8", thresholds=(0.2, 0.5), groups=()) == ["1", "1"]
+
+
+def test_a_frame_below_all_thresholds_stays_background():
+    assert decode("40", "44") == ["00", "00"]
+
+
+def test_a_filled_gap_gives_way_to_what_was_found_there():
+    # The gap of the first is one frame, in which the second was found; l = 1 fills it.
+    assert decode("99099", "00900", lengths=(1, 0)) == ["11011", "00100"]
+    # Where the second is found too short to stay, the gap is filled.
+    assert decode("990099", "009000", lengths=(2, 1)) == ["111111", "000000"]
+
+
+def test_where_two_filled_gaps_overlap_the_inner_one_stays():
+    # The first has a gap of three frames; in it, the second has one of one frame.
+    first, second = "99990409999", "00009190000"
+    assert decode(first, second) == ["11110001111", "00001010000"]
+    assert decode(first, second, lengths=(3, 0)) == ["11110001111", "00001010000"]
+    assert decode(first, second, lengths=(3, 1)) == ["11110001111", "00001110000"]
+    assert decode(second, first, lengths=(1, 3)) == ["00001110000", "11110001111"]
+
+
+def test_pieces_left_by_an_overlap_go_when_they_are_short():
+    # The first, 1 0 1 0 0 0 0, is filled to three frames, longer than 2. The second keeps the frame
+    # between; the pieces of one frame are as short as what vanishes.
+    assert decode("9090000", "0900000", lengths=(2, 0)) == ["0000000", "0100000"]
+
+
+def test_no_frame_has_two_of_a_group_whatever_is_filled():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        values = rng.random((40, 4))
+        lengths = rng.integers(0, 6, 4)
+        found = binarize(
+            values, thresholds=rng.uniform(0.05, 0.9, 4), lengths=lengths, groups=((0, 2), (1, 3))
+        )
+        assert (found[:, [0, 2]].sum(axis=1) <= 1).all()
+        assert (found[:, [1, 3]].sum(axis=1) <= 1).all()
+        for k in range(4):
+            runs = np.diff(intervals(found[:, k]), axis=1)
+            assert (runs > lengths[k]).all()
+
+
+def test_a_group_of_one_is_a_behavior_of_its_own():
+    values = np.random.default_rng(0).random((30, 1))
+    alone = binarize(values, thresholds=[0.5], lengths=[2])
+    np.testing.assert_array_equal(
+        binarize(values, thresholds=[0.5], lengths=[2], groups=((0,),)), alone
+    )
+
+
 def test_background_is_where_nothing_is_present():
     assert text(background(np.array([[0, 0], [1, 0], [1, 1]], dtype=bool))) == "100"
     assert text(background(np.zeros((2, 0), dtype=bool))) == "11"

@@ -36,6 +36,16 @@ def test_every_bad_file_is_found(folder):
     assert "m1.csv" in found[1][1]
 
 
+def test_labels_with_two_of_an_exclusive_group_are_found(folder):
+    config = folder / "config.yaml"
+    config.write_text(config.read_text() + "exclusive_groups: [[groom, rear]]\n")
+    assert examine(folder) == []
+    write(folder, "m1", frame_labels(groom=[3, 4, 5], rear=[5, 6]))
+    ((serious, text),) = examine(folder)
+    assert serious
+    assert "m1.csv: 'groom' and 'rear' are present at once in frame 5, but" in text
+
+
 def test_without_its_video_a_file_is_still_read(folder):
     write(folder, "m0", "groom,rear\n2,0\n")
     ((serious, text), *_) = examine(folder, {"m1": 20})

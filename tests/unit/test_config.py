@@ -55,6 +55,30 @@ def test_sections_of_comments_only_are_left_out(config):
     }
 
 
+def test_exclusive_groups(config):
+    text = "behaviors: [groom, rear, dig]\nexclusive_groups: [[rear, groom]]\n"
+    path = config(text, behaviors=False)
+    assert load_config(path)["exclusive_groups"] == [["rear", "groom"]]
+    assert "exclusive_groups" not in load_config(config("exclusive_groups:\n"))
+
+
+GROUPS = {
+    "[[groom, raer]]": "'raer' is not in behaviors; did you mean 'rear'?",
+    "[[groom, rear], [rear, dig]]": (
+        "'rear' stands in two groups, but a behavior can be in one only; join the groups, or take "
+        "it out of one."
+    ),
+    "[[groom, groom]]": "'groom' stands twice in one group; remove one.",
+}
+
+
+@pytest.mark.parametrize("groups", GROUPS)
+def test_complaints_about_groups(config, groups):
+    text = f"behaviors: [groom, rear, dig]\nexclusive_groups: {groups}\n"
+    found = complaint(config(text, behaviors=False))
+    assert found == f"exclusive_groups: {GROUPS[groups]}"
+
+
 def test_unicode_names(config):
     path = config("behaviors: [Putzen – links, 毛づくろい]\n", behaviors=False)
     assert load_config(path) == {"behaviors": ["Putzen – links", "毛づくろい"]}
@@ -102,6 +126,12 @@ COMPLAINTS = {
     ),
     "features: {epochs: 3}": (
         "features: unknown key 'epochs'; it belongs one level deeper, into features.common."
+    ),
+    "exclusive_groups: [groom, rear]": (
+        "exclusive_groups[0]: expected a list, found the text 'groom'; write it as [a, b]."
+    ),
+    "exclusive_groups: [[groom]]": (
+        "exclusive_groups[0]: expected at least 2 values, found a list of 1 value."
     ),
     "count: 3": "unknown key 'count'; it belongs one level deeper, into splits.",
     "labels: {behaviors: [a]}": ("labels: unknown key 'behaviors'; expected one of annotator."),

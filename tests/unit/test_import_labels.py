@@ -12,12 +12,12 @@ def video(tmp_path):
     return write_store(tmp_path / "m1.h5", counting(6))
 
 
-def imported(tmp_path, video, text, *, behaviors=("groom", "rear"), annotator=None):
+def imported(tmp_path, video, text, *, behaviors=("groom", "rear"), annotator=None, groups="[]"):
     labels = tmp_path / "labels m1.csv"
     labels.write_text(text, encoding="utf-8")
     out = tmp_path / "results" / "m1.csv"
     settings = LabelSettings(behaviors=behaviors, annotator=annotator)
-    run(labels=labels, store=video, out=out, settings=settings)
+    run(labels=labels, store=video, out=out, settings=settings, groups=groups)
     return out
 
 
@@ -59,3 +59,26 @@ def test_no_behaviors_and_no_video(tmp_path, video):
         imported(tmp_path, video, INTERVALS, behaviors=())
     with pytest.raises(StateError, match="does not exist"):
         imported(tmp_path, tmp_path / "none.h5", INTERVALS, annotator="anna")
+
+
+PAIR = '[["rear", "groom"]]'
+
+
+def test_two_of_a_group_in_one_frame_are_refused(tmp_path, video):
+    text = "groom,rear\n" + "1,0\n" * 3 + "1,1\n" * 2 + "0,1\n"
+    message = r"labels m1\.csv: 'groom' and 'rear' are present at once in frame 3 and in 1 more"
+    with pytest.raises(LabelError, match=message):
+        imported(tmp_path, video, text, groups=PAIR)
+    assert not (tmp_path / "results").exists()
+    assert imported(tmp_path, video, text).exists()
+
+
+def test_labels_that_keep_to_a_group(tmp_path, video):
+    text = "groom,rear\n" + "1,0\n" * 2 + "0,1\n" + "1,-1\n" + "-1,-1\n" + "0,0\n"
+    values = read_frame_labels(imported(tmp_path, video, text, groups=PAIR))[1]
+    assert values.tolist() == [[1, 0], [1, 0], [0, 1], [1, -1], [-1, -1], [0, 0]]
+
+
+def test_a_group_of_other_behaviors(tmp_path, video):
+    with pytest.raises(ConfigError, match="'dig' is not in behaviors"):
+        imported(tmp_path, video, "groom,rear\n" + "0,0\n" * 6, groups='[["groom", "dig"]]')

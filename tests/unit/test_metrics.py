@@ -213,3 +213,34 @@ def test_mean_of_defined_values():
     values = np.array([[1.0, np.nan], [3.0, np.nan]])
     assert mean_defined(values) == 2.0
     assert np.array_equal(mean_defined(values, axis=0), [2.0, np.nan], equal_nan=True)
+
+
+def test_scores_of_a_group_of_all_behaviors_by_hand():
+    # Ten frames: groom 0-2, rear 3-5, background 6-8, unknown 9. Frame 2 is taken for rear, frame 6
+    # for groom: 7 of 9 are right.
+    labels = np.zeros((10, 2), np.int8)
+    labels[:3, 0], labels[3:6, 1], labels[9] = 1, 1, [0, -1]
+    present = np.zeros((10, 2), bool)
+    present[[0, 1, 6], 0], present[[2, 3, 4, 5, 9], 1] = True, True
+    track = Scored(labels, present, present.astype(np.float32))
+    found = evaluate([track], behaviors=["groom", "rear"], settings=FEW, groups=((0, 1),))
+    group = found["groups"]["groom | rear"]
+    assert group["confusion"] == [[2, 1, 0], [0, 2, 1], [0, 0, 3]]
+    assert group["n_frames"] == 9
+    assert group["accuracy"]["value"] == pytest.approx(7 / 9)
+    assert group["f1_macro"]["value"] == pytest.approx((4 / 5 + 4 / 6 + 6 / 7) / 3)
+    assert group["n_bouts"] == 2
+    assert 0 <= group["accuracy"]["chance"] < 7 / 9
+
+
+def test_chance_of_a_group_shifts_its_behaviors_together():
+    # What never changes within a video is the same after any shift.
+    labels = np.tile(np.array([[1, 0]], np.int8), (8, 1))
+    track = Scored(labels, labels == 1, labels.astype(np.float32))
+    found = evaluate([track], behaviors=["groom", "rear"], settings=FEW, groups=((0, 1),))
+    assert found["groups"]["groom | rear"]["accuracy"] == {"value": 1.0, "chance": 1.0}
+    assert found["groups"]["groom | rear"]["f1_macro"] == {"value": 1.0, "chance": 1.0}
+
+
+def test_without_groups_there_is_no_such_block():
+    assert "groups" not in scores_of(*BETTER)

@@ -1,7 +1,5 @@
 """Stage predict: probabilities of every frame, tile by tile from the file."""
 
-import math
-
 import h5py
 import numpy as np
 import pytest
@@ -15,7 +13,6 @@ from deg_core.learn import tiling
 from deg_core.models import files
 from deg_core.stages import predict
 from deg_core.stages.networks import load_sequence
-from deg_core.stages.predict import sigmoid
 from deg_core.stages.train_sequence import joined
 
 CPU = torch.device("cpu")
@@ -70,14 +67,6 @@ def test_short_videos(tiny_project, tmp_path, n_frames):
     found = read_predictions(run(tiny_project, tmp_path / "p.h5", features=tmp_path / "f.h5"))
     assert found.probabilities.shape == (n_frames, 2)
     assert np.isfinite(found.probabilities).all()
-
-
-def test_sigmoid():
-    x = np.array([-1e4, -90.0, -1.0, 0.0, 2.0, 1e4], np.float32)
-    expected = [0.0, 0.0, 1 / (1 + math.e), 0.5, 1 / (1 + math.exp(-2)), 1.0]
-    found = sigmoid(x)
-    assert found.dtype == np.float32
-    assert found.tolist() == pytest.approx(expected, abs=1e-7)
 
 
 # --- features, read part by part
