@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import accumulate, combinations
 from math import comb
 
 MAX_EXHAUSTIVE = 20_000  # divisions tried one by one: about 0.1 s
@@ -114,6 +114,29 @@ def divide(division: Division) -> Assignment:
             break
         best = min(best, _swap(division, _shuffled(division, start)), key=division.score)
     return best
+
+
+def cumulative_sizes(n: int, shares: Sequence[float]) -> tuple[int, ...]:
+    """Say how many of n videos each part gets in the original program, which `splits` does not do.
+
+    Parameters
+    ----------
+    n
+        Number of videos.
+    shares
+        Of training, validation and test, with sum 1.
+
+    Returns
+    -------
+    tuple of int
+        Parts end at the integers below n times the cumulative shares, the last one at n. Below
+        4 videos, training, validation and test get one each, in this order, whatever the shares.
+    """
+    if n < 4:
+        return tuple(int(part < n) for part in range(3))
+    ends = [int(n * share) for share in accumulate(shares)]
+    ends[-1] = n
+    return tuple(end - start for start, end in zip([0, *ends], ends, strict=False))
 
 
 def _shuffled(division: Division, start: int) -> Assignment:

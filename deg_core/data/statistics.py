@@ -57,17 +57,22 @@ class Moments:
         """Give the mean of each channel, on the scale 0 to 1."""
         return [total / (255 * self.n) for total in self.sum]
 
-    def std(self) -> list[float]:
+    def std(self, *, smallest: float = SMALLEST_STD) -> list[float]:
         """Give the population standard deviation of each channel, on the scale 0 to 1.
+
+        Parameters
+        ----------
+        smallest
+            A channel that hardly changes gets this; 0 gives the deviation as it is.
 
         Notes
         -----
         ``sqrt(n * sum_squares - sum**2) / n``: the root is taken of a whole number, so nothing
-        cancels. A channel that hardly changes gets one gray level, to be safe to divide by.
+        cancels. ``smallest`` is one gray level, to be safe to divide by.
         """
         pairs = zip(self.sum, self.sum_squares, strict=True)
         roots = [math.sqrt(self.n * squares - total**2) for total, squares in pairs]
-        return [max(root / (255 * self.n), SMALLEST_STD) for root in roots]
+        return [max(root / (255 * self.n), smallest) for root in roots]
 
 
 def moments_of(frames: np.ndarray) -> Moments:

@@ -75,8 +75,8 @@ class ClipSource:
     def clip(self, video: int, frame: int) -> np.ndarray:
         """Return (T, H, W, 3) uint8, or (T + 1, H, W, 3) with the background at the end."""
         store = self.stores[video]
-        index = np.arange(self.length) + frame - self.length // 2
-        inside = (index >= 0) & (index < store.n_frames)
+        index = clip_frames(frame, length=self.length, n_frames=store.n_frames)
+        inside = index >= 0
         extra = 0 if self.backgrounds is None else 1
         clip = np.empty((self.length + extra, *store.shape, 3), np.uint8)
         clip[: self.length][~inside] = self.pad
@@ -103,6 +103,27 @@ def cut(order: np.ndarray, *, size: int, start: int = 0) -> list[np.ndarray]:
     return [order[i : i + size] for i in range(start * size, len(order), size)]
 
 
+def clip_frames(frame: int, *, length: int, n_frames: int) -> np.ndarray:
+    """Say which frames the clip around a frame shows.
+
+    Parameters
+    ----------
+    frame
+        The frame whose clip it is.
+    length
+        Frames per clip, T.
+    n_frames
+        Frames of the video.
+
+    Returns
+    -------
+    ndarray
+        (T,) int64: ``frame - T // 2`` and the following; -1 before the first and after the last.
+    """
+    index = np.arange(length) + frame - length // 2
+    return np.where((index >= 0) & (index < n_frames), index, -1)
+
+
 def padding_color(mean: Sequence[float]) -> np.ndarray:
     """Return the (3,) uint8 color of frames outside a video: the mean, near 0 once normalised."""
     return np.clip(np.floor(255 * np.asarray(mean)), 0, 255).astype(np.uint8)
@@ -118,6 +139,11 @@ def to_unit(clips: Tensor, device: torch.device) -> Tensor:
 def normalize(clips: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """Subtract the channel means (3,) and divide by the standard deviations (3,)."""
     return clips.sub(mean.view(3, 1, 1)).mul_(1 / std.view(3, 1, 1))
+
+
+def denormalize(clips: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Undo `normalize`; what leaves 0..1 is cut off."""
+    return (clips * std.view(3, 1, 1) + mean.view(3, 1, 1)).clamp(0, 1)
 
 
 def ahead(

@@ -3,6 +3,8 @@
 import ctypes
 import os
 import sys
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import torch
 
@@ -44,6 +46,42 @@ def choose(threads: int) -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The number format that networks compute in on a device; weights stay float32."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    def autocast(self) -> AbstractContextManager:
+        """Compute in the format within this context; losses belong outside of it."""
+        mixed = self.dtype != torch.float32
+        return torch.autocast(self.device.type, dtype=self.dtype, enabled=mixed)
+
+    def scaler(self) -> torch.amp.GradScaler:
+        """Scale the loss where the format is float16, whose small gradients vanish."""
+        return torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
+
+
+def precision_of(wanted: str, device: torch.device) -> Precision:
+    """Choose the number format of a training.
+
+    Parameters
+    ----------
+    wanted
+        ``float32``, ``bfloat16``, ``float16``; ``auto`` is bfloat16 on a CUDA device that has it,
+        float16 on an older one, float32 elsewhere.
+    device
+        What computes.
+    """
+    if wanted != "auto":
+        return Precision(device, getattr(torch, wanted))
+    if device.type != "cuda":
+        return Precision(device, torch.float32)
+    has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    return Precision(device, torch.bfloat16 if has_bfloat16 else torch.float16)
 
 
 def keep_freed_memory() -> None:

@@ -11,8 +11,8 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,15 +20,18 @@ from typing import Any, Protocol
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from deg_core.data.publish import publish_file
 from deg_core.errors import ConfigError, Interrupted
-from deg_core.learn.losses import decayed, l2
+from deg_core.learn.device import Precision
+from deg_core.learn.losses import decayed, l2, l2_sp
 from deg_core.models.files import to_bytes
 from deg_core.progress import log, track
 from deg_core.settings import TrainSettings
 
-FORMAT = "deg-core state 1"
+FORMAT = "deg-core state 2"
 SAVE_EVERY_S = 600.0
 BETTER = {"higher": 1.0, "lower": -1.0}
 
@@ -37,6 +40,7 @@ class Task(Protocol):
     """What a stage gives to the loop."""
 
     network: nn.Module
+    precision: Precision  # of the network's computation
     metric: str  # the validation metric that chooses the best weights
     direction: str  # "higher" or "lower" is better
 
@@ -106,19 +110,31 @@ class Fit:
         Folder of the resumable state.
     fingerprint
         Identity of settings, version and inputs; a state of another one is not continued.
+    anchors
+        Loaded weights by parameter name, to which ``l2_sp`` holds the parameters.
     """
 
     def __init__(
-        self, task: Task, *, settings: TrainSettings, state: Path, fingerprint: str
+        self,
+        task: Task,
+        *,
+        settings: TrainSettings,
+        state: Path,
+        fingerprint: str,
+        anchors: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.task, self.settings, self.fingerprint = task, settings, fingerprint
         self.n_steps = task.n_steps()
         self.path = Path(state) / "last.pt"
-        self.weights = decayed(task.network)
+        self.weights, self.anchors = decayed(task.network), anchors or {}
         trainable = [p for p in task.network.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(trainable, lr=settings.lr) if trainable else None
+        trains = bool(trainable) and settings.epochs > 0
+        self.optimizer = torch.optim.Adam(trainable, lr=settings.lr) if trains else None
         self.progress = Progress()
-        self.schedule = self._make_schedule()
+        plateaus = trains and settings.schedule == "plateau"
+        self.schedule = plateau(self.optimizer, settings, task.direction) if plateaus else None
+        self.scaler = task.precision.scaler()
+        self.average = running_average(task.network, settings.ema)
 
     def run(self) -> Fitted:
         """Train to the end, from the saved state if there is one that fits.
@@ -183,14 +199,22 @@ class Fit:
         self.task.network.train()
         loss = self.task.loss(batch, generator)
         data_loss = self._finite(loss.item())
-        if settings.weight_decay:
-            loss = loss + settings.weight_decay * l2(self.weights)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        self.scaler.scale(loss + self._penalty()).backward()
         if settings.grad_clip:
+            self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.task.network.parameters(), settings.grad_clip)
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.average is not None:
+            self.average.update_parameters(self.task.network)
         return data_loss
+
+    def _penalty(self) -> Tensor | float:
+        s = self.settings
+        if self.anchors:
+            return l2_sp(self.weights, self.anchors, alpha=s.l2_sp, beta=s.weight_decay)
+        return s.weight_decay * l2(self.weights.values()) if s.weight_decay else 0.0
 
     def _finite(self, loss: float) -> float:
         """Refuse to go on from NaN, before its gradients: those of a warp may crash the process."""
@@ -205,18 +229,6 @@ class Fit:
             "config.yaml, or set its `grad_clip`."
         )
 
-    def _make_schedule(self) -> torch.optim.lr_scheduler.ReduceLROnPlateau | None:
-        s = self.settings
-        if s.schedule == "cosine" or self.optimizer is None:
-            return None
-        return torch.optim.lr_scheduler.ReduceLROnPlateau(
-            self.optimizer,
-            mode="max" if self.task.direction == "higher" else "min",
-            factor=s.reduction_factor,
-            patience=s.patience,
-            min_lr=s.min_lr,
-        )
-
     def _set_rate(self) -> None:
         if self.settings.schedule != "cosine":
             return
@@ -229,25 +241,46 @@ class Fit:
 
     def _close_epoch(self, train_loss: float) -> None:
         p = self.progress
+        with self._averaged():
+            self._judge(train_loss)
+        if self.schedule is not None:
+            self.schedule.step(p.history[-1][f"val_{self.task.metric}"])
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Put the running average of the weights in their place, where there is one."""
+        if self.average is None:
+            yield
+            return
+        own = copy.deepcopy(self.task.network.state_dict())
+        self.task.network.load_state_dict(self.average.module.state_dict())
+        yield
+        self.task.network.load_state_dict(own)
+
+    def _judge(self, train_loss: float) -> None:
+        p = self.progress
         self.task.network.eval()
         with torch.inference_mode():
             scores = self.task.validate()
         rate = self.optimizer.param_groups[0]["lr"] if self.optimizer else 0.0
         p.seconds = time.monotonic() - self._started
-        row = {"epoch": p.epoch + 1, "step": p.epoch * self.n_steps + p.step, "lr": rate}
+        row = {"epoch": self._number, "step": p.epoch * self.n_steps + p.step, "lr": rate}
         row |= {"train_loss": train_loss} | {f"val_{k}": v for k, v in scores.items()}
         p.history.append(row | {"seconds": round(p.seconds, 1)})
         self._keep_best(scores[self.task.metric])
-        if self.schedule is not None:
-            self.schedule.step(scores[self.task.metric])
         shown = ", ".join(f"{k} {v:.4g}" for k, v in row.items() if k not in ("epoch", "step"))
-        log(f"epoch {p.epoch + 1}: {shown}, {p.seconds:.0f} s")
+        log(f"epoch {self._number}: {shown}, {p.seconds:.0f} s")
+
+    @property
+    def _number(self) -> int:
+        """The current epoch, counted from 1; 0 where nothing is trained."""
+        return self.progress.epoch + 1 if self.optimizer else 0
 
     def _keep_best(self, value: float) -> None:
         p, sign = self.progress, BETTER[self.task.direction]
         first = p.best is None or (math.isnan(p.best) and not math.isnan(value))
         if first or sign * value > sign * p.best:  # false where either is not a number
-            p.best, p.best_epoch, p.since_best = value, p.epoch + 1, 0
+            p.best, p.best_epoch, p.since_best = value, self._number, 0
             p.best_weights = copy.deepcopy(self.task.network.state_dict())
         else:
             p.since_best += 1
@@ -255,7 +288,7 @@ class Fit:
     def _is_over(self) -> bool:
         p, s = self.progress, self.settings
         rate = self.optimizer.param_groups[0]["lr"]
-        bottom = s.schedule == "plateau" and rate <= s.min_lr + 1e-8
+        bottom = s.schedule == "plateau" and is_at_bottom(rate, s)
         return p.epoch >= s.epochs or bottom or 0 < s.stop_after <= p.since_best
 
     def _save(self) -> None:
@@ -267,6 +300,8 @@ class Fit:
             "network": self.task.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict() if self.schedule else None,
+            "scaler": self.scaler.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
             "progress": vars(self.progress),
         }
         with publish_file(self.path) as temporary:
@@ -283,6 +318,9 @@ class Fit:
         self.optimizer.load_state_dict(content["optimizer"])
         if self.schedule is not None:
             self.schedule.load_state_dict(content["schedule"])
+        if self.average is not None:
+            self.average.load_state_dict(content["average"])
+        self.scaler.load_state_dict(content["scaler"])
         self.progress = Progress(**content["progress"])
         log(f"continuing from epoch {self.progress.epoch + 1}, step {self.progress.step}")
 
@@ -299,6 +337,31 @@ class Fit:
             "peak_memory_mb": _peak_memory_mb(),
             "parameters": sum(w.numel() for w in self.task.network.parameters()),
         }
+
+
+def plateau(
+    optimizer: torch.optim.Optimizer, settings: TrainSettings, direction: str
+) -> ReduceLROnPlateau:
+    """Lower the rate when a metric stalls; ``direction`` says what of it is better."""
+    return ReduceLROnPlateau(
+        optimizer,
+        mode={"higher": "max", "lower": "min"}[direction],
+        factor=settings.reduction_factor,
+        patience=settings.patience,
+        min_lr=settings.min_lr,
+    )
+
+
+def is_at_bottom(rate: float, settings: TrainSettings) -> bool:
+    """Tell whether a plateau has brought the rate down to where training stops."""
+    return rate <= settings.min_lr + 1e-8
+
+
+def running_average(network: nn.Module, share: float) -> AveragedModel | None:
+    """Keep an exponential moving average of weights and batch statistics; None if share is 0."""
+    if share == 0:
+        return None
+    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(share), use_buffers=True)
 
 
 def read_state(path: Path, *, log: Callable[[str], None]) -> dict[str, Any] | None:
