@@ -9,10 +9,20 @@ from deg_core.settings import SECTIONS, AugmentSettings, to_dict
 PER_PRESET = ("flow", "features", "sequence")
 AUGMENTED = ("flow", "features")
 
-# What a preset changes against the defaults above. `fast` is the paper's smallest model; `lite` is
-# small enough to learn from scratch on a processor.
+# What a preset changes against the defaults of the settings. `fast`, `medium` and `slow` are the
+# three models of the paper's Table 2; `lite` is small enough to learn from scratch on a processor.
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "fast": {"flow": {}, "features": {}, "sequence": {}},
+    "medium": {
+        "flow": {"network": "motion_net"}, "features": {"backbone": "resnet50"}, "sequence": {},
+    },
+    "slow": {
+        "flow": {
+            "network": "tiny_motion_net_3d", "smooth_weight": 0.25, "sparsity_weight": 0.05,
+        },
+        "features": {"backbone": "resnet3d_34"},
+        "sequence": {},
+    },
     "lite": {
         "flow": {"network": "difference", "epochs": 1},
         "features": {
@@ -29,6 +39,31 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
 
 
 DEFAULT_PRESETS = ["lite"]  # runs anywhere; what a config.yaml without `presets` gets
+
+
+def suited(*, gpus: int, weights: bool) -> tuple[list[str], str]:
+    """Choose the presets of a new project by what its machine has, and say why.
+
+    The paper's networks need pretrained weights or days of training; from random weights and on a
+    processor they learn almost nothing in an hour. So `lite` alone is chosen where there is
+    neither a graphics card nor weights.
+
+    Parameters
+    ----------
+    gpus
+        Number of graphics cards.
+    weights
+        Whether pretrained weights are on this machine.
+
+    Returns
+    -------
+    tuple
+        Names of presets, and the reason as the end of a sentence.
+    """
+    if not gpus and not weights:
+        return ["lite"], "there is neither a graphics card nor a file of pretrained weights here"
+    found = ["a graphics card"] * (gpus > 0) + ["pretrained weights"] * weights
+    return ["fast", "lite"], f"there is {' and '.join(found)} here; keep what scores better"
 
 
 def resolve(config: Mapping[str, Any], section: str, preset: str | None = None) -> dict[str, Any]:

@@ -11,8 +11,11 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from deg_core.errors import ConfigError
+from deg_core.registry import BACKBONES, FLOW_NETWORKS, SEQUENCE_NETWORKS
 
 S = TypeVar("S")
+AUTO = "auto"
+COUNT_OR_AUTO = int | Literal["auto"]
 
 
 def setting(default: Any, text: str, **limits: Any) -> Any:
@@ -83,11 +86,20 @@ class AugmentSettings:
 class TrainSettings:
     """What the three trainings share."""
 
-    epochs: int = setting(20, "Largest number of epochs.", minimum=1)
+    weights: str = setting(
+        "none",
+        "Weights to start from: none, imagenet (features only), or a model file that deg wrote.",
+        minLength=1,
+    )
+    epochs: int = setting(
+        20, "Largest number of epochs; 0 uses the loaded weights as they are.", minimum=0
+    )
     steps_per_epoch: int = setting(
         1000, "Steps after which an epoch ends, even if not all clips were seen.", minimum=1
     )
-    batch_size: int = setting(32, "Clips, or windows, per step.", minimum=1)
+    batch_size: int | Literal["auto"] = setting(
+        32, "Clips, or windows, per step; auto takes what fits the memory, 8 to 512.", minimum=1
+    )
     lr: float = setting(1e-4, "Learning rate of Adam at the start.", exclusiveMinimum=0)
     schedule: Literal["plateau", "cosine"] = setting(
         "plateau", "Lower the rate when the metric stalls, or along a cosine over all epochs."
@@ -105,8 +117,22 @@ class TrainSettings:
     grad_clip: float = setting(
         0.0, "Largest gradient norm; 0 leaves gradients as they are.", minimum=0
     )
+    ema: float = setting(
+        0.0,
+        "Share of the running average of the weights that each step keeps; 0 averages nothing.",
+        minimum=0, exclusiveMaximum=1,
+    )  # fmt: skip
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = setting(
+        "auto", "Number format of the computation; auto is bfloat16 or float16 on a GPU that has it."
+    )
     weight_decay: float = setting(
         1e-3, "Weight of half the sum of squared weights, biases and norms apart.", minimum=0
+    )
+    l2_sp: float = setting(
+        1e-5,
+        "Weight of half the squared distance to loaded weights, which takes the place of "
+        "weight_decay for them.",
+        minimum=0,
     )
     seed: int = setting(0, "Seed of everything random in the training.", minimum=0)
 
@@ -115,14 +141,20 @@ class TrainSettings:
 class FlowSettings(TrainSettings):
     """The flow generator, trained without labels."""
 
-    network: Literal["tiny_motion_net", "difference"] = setting(
+    network: Literal[*FLOW_NETWORKS] = setting(
         "tiny_motion_net", "Network that turns a clip into motion."
     )
     width: float = setting(
         1.0, "Factor on the network's numbers of channels; 1 is the paper's.", exclusiveMinimum=0
     )
     clip: int = setting(11, "Frames per clip; one flow field less.", minimum=2)
-    epochs: int = setting(10, "Largest number of epochs.", minimum=1)
+    epochs: int = setting(
+        10, "Largest number of epochs; 0 uses the loaded weights as they are.", minimum=0
+    )
+    charbonnier_eps: float = setting(
+        1e-7, "Smoothing of the image differences' penalty; the original program has 1e-4.",
+        exclusiveMinimum=0,
+    )  # fmt: skip
     smooth_weight: float = setting(1.0, "Factor on the smoothness terms.", minimum=0)
     sparsity_weight: float = setting(0.0, "Weight of the mean absolute flow.", minimum=0)
     val_clips: int = setting(
@@ -135,7 +167,7 @@ class FlowSettings(TrainSettings):
 class FeatureSettings(TrainSettings):
     """The feature extractor: a spatial and a motion stream."""
 
-    backbone: Literal["resnet18", "small_cnn"] = setting("resnet18", "Network of each stream.")
+    backbone: Literal[*BACKBONES] = setting("resnet18", "Network of each stream.")
     width: float = setting(1.0, "Factor on the backbone's numbers of channels.", exclusiveMinimum=0)
     streams: tuple[Literal["spatial", "flow"], ...] = setting(
         ("spatial", "flow"), "Which streams look: the picture, the motion, or both.", minItems=1
@@ -149,6 +181,15 @@ class FeatureSettings(TrainSettings):
     flow_weight: float = setting(
         1.0, "Weight of the motion stream in the average; the spatial stream has 1.", minimum=0
     )
+    picture: Literal["center", "channel_slice"] = setting(
+        "center",
+        "What a 2-D spatial stream calls the frame: the center frame, or the three channels from "
+        "1.5 times the clip's length on, as files of the original program need it.",
+    )
+    final_bn: bool = setting(False, "Batch norm after the last layers, in place of their bias.")
+    curriculum: bool = setting(
+        False, "Train the spatial stream first, then the motion stream, then both together."
+    )
     dropout: float = setting(0.25, "Dropout before the last layer.", minimum=0, maximum=0.95)
     loss_gamma: float = setting(1.0, "Exponent of the focal loss.", minimum=0)
     loss_weight_exp: float = setting(
@@ -156,6 +197,10 @@ class FeatureSettings(TrainSettings):
     )
     label_smoothing: float = setting(
         0.05, "Distance of the targets from 0 and 1.", minimum=0, maximum=0.5
+    )
+    normalise: bool = setting(
+        True,
+        "Divide the loss by the number of known labels; the original program sums over them.",
     )
     oversampling_exp: float = setting(
         0.0, "Exponent by which frames of rare behaviors are drawn more often.", minimum=0
@@ -175,21 +220,59 @@ class ExtractSettings:
 class SequenceSettings(TrainSettings):
     """The sequence model: probabilities from features over time."""
 
-    network: Literal["tgm_late", "tgm", "linear"] = setting(
+    network: Literal[*SEQUENCE_NETWORKS] = setting(
         "tgm_late", "Network that turns features over time into probabilities."
     )
     window: int = setting(180, "Frames per training window.", minimum=1)
     windows_per_video: int = setting(
         0, "Random windows per video and epoch; 0 cuts each video into neighbors once.", minimum=0
     )
+    standardize: bool = setting(
+        True, "Bring each feature to mean 0 over the training videos, and all to a common scale."
+    )
     filter_length: int = setting(15, "Frames that a temporal filter covers.", minimum=1)
     n_filters: int = setting(8, "Gaussians that a layer's filters are mixed from.", minimum=1)
-    n_layers: int = setting(3, "Temporal layers.", minimum=1)
+    filters: Literal["gaussian", "lorentzian"] = setting(
+        "gaussian", "Shape of the temporal filters; files of the original program are lorentzian."
+    )
+    n_layers: int | Literal["auto"] = setting(
+        AUTO, "Temporal layers; auto is 6 per stage of a tcn, and 3 for all others.", minimum=1
+    )
     c_out: int = setting(8, "Filters per layer.", minimum=1)
-    hidden: int = setting(128, "Units of the read-out's hidden layer.", minimum=1)
+    soft_attention: bool = setting(
+        True, "Whether a layer mixes its inputs by attention, or by 1x1 convolutions and ReLU."
+    )
+    reduction: Literal["max", "mean", "conv1x1"] = setting(
+        "max", "How the copies that the last temporal layer gives become one."
+    )
+    hidden: int = setting(
+        128, "Units of the read-out's hidden layer, of an rnn, a tcn or a transformer.", minimum=1
+    )
+    nonlinear: bool = setting(True, "Whether the late read-outs of tgm_late have a hidden layer.")
+    final_bn: bool = setting(False, "Batch norm after the last layers of tgm_late.")
+    shared_read_out: bool = setting(
+        False,
+        "Whether the two read-outs of tgm_late share hidden layer and bias, as files of the "
+        "original program do.",
+    )
+    cell: Literal["lstm", "gru", "rnn"] = setting("lstm", "Cell of the rnn.")
+    bidirectional: bool = setting(True, "Whether the rnn reads backward, too.")
+    hidden_dropout: float = setting(
+        0.0, "Dropout within an rnn, a tcn or a transformer.", minimum=0, maximum=0.95
+    )
+    n_stages: int = setting(3, "Stages of a tcn, each mending the one before.", minimum=1)
+    smoothing_weight: float = setting(
+        0.15, "Weight of a tcn's truncated smoothing loss.", minimum=0
+    )
+    n_heads: int = setting(4, "Attention heads of a transformer.", minimum=1)
+    attention_window: int = setting(
+        31, "Frames, an odd number, that each frame of a transformer attends to.", minimum=1
+    )
     input_dropout: float = setting(0.5, "Dropout of the features.", minimum=0, maximum=0.95)
     dropout: float = setting(0.5, "Dropout before the last layer.", minimum=0, maximum=0.95)
-    epochs: int = setting(100, "Largest number of epochs.", minimum=1)
+    epochs: int = setting(
+        100, "Largest number of epochs; 0 uses the loaded weights as they are.", minimum=0
+    )
     patience: int = setting(5, "Epochs without progress before the rate is lowered.", minimum=0)
     weight_decay: float = setting(
         0.01, "Weight of half the sum of squared weights, biases and norms apart.", minimum=0
@@ -200,6 +283,10 @@ class SequenceSettings(TrainSettings):
     )
     label_smoothing: float = setting(
         0.05, "Distance of the targets from 0 and 1.", minimum=0, maximum=0.5
+    )
+    normalise: bool = setting(
+        True,
+        "Divide the loss by the number of known labels; the original program sums over them.",
     )
 
 
@@ -299,6 +386,32 @@ def to_dict(settings: Any) -> dict[str, Any]:
     return json.loads(json.dumps(asdict(settings)))
 
 
+def changed(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep the values that differ from the defaults: what a rule passes on.
+
+    A later version that adds a setting then repeats no computation of this one.
+
+    Parameters
+    ----------
+    cls
+        The dataclass of the stage.
+    values
+        Plain values, as `to_dict` gives them.
+    """
+    return _differing(values, to_dict(cls()))
+
+
+def _differing(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {}
+    for key, value in values.items():
+        default = defaults.get(key)
+        if isinstance(value, Mapping) and isinstance(default, Mapping):
+            value, default = _differing(value, default), {}
+        if value != default:
+            kept[key] = value
+    return kept
+
+
 def to_json(values: Mapping[str, Any]) -> str:
     """Write settings as one line of JSON with sorted keys, so that equal settings are equal."""
     return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -354,6 +467,8 @@ def _convert(kind: Any, value: Any) -> Any:
     if get_origin(kind) is tuple:
         return tuple(_convert(get_args(kind)[0], item) for item in value)
     # JSON Schema takes 5.0 for an integer; Python's ranges do not.
+    if kind == COUNT_OR_AUTO and value != AUTO:
+        return int(value)
     return kind(value) if kind in (int, float) else value
 
 
@@ -385,5 +500,7 @@ def _schema_of_type(kind: Any, limits: Mapping[str, Any]) -> dict[str, Any]:
         return {"enum": list(get_args(kind))}
     if kind == (str | None):
         return {"type": ["string", "null"]}
+    if kind == COUNT_OR_AUTO:
+        return {"anyOf": [{"type": "integer", **limits}, {"enum": [AUTO]}]}
     names = {int: "integer", float: "number", str: "string", bool: "boolean"}
     return {"type": names[kind], **limits}

@@ -9,7 +9,7 @@ VERSIONS: dict[str, int] = {
     "import_labels": 1,
     "video_stats": 1,
     "merge_stats": 1,
-    "train_flow": 1,
+    "train_flow": 2,
     "train_features": 1,
     "extract_features": 1,
     "train_sequence": 1,

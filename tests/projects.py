@@ -25,7 +25,7 @@ def frame_labels(*, n_frames=20, **positive):
 def make_project(folder, *, n_videos=3, behaviors=("groom", "rear")):
     """Make a project with labeled videos m0, m1, ... outside of it, by the everyday functions."""
     raw = folder.parent / f"raw of {folder.name}"
-    new.create(folder, behaviors=list(behaviors))
+    new.create(folder, behaviors=list(behaviors), environment={})
     paths = [write_video(raw / f"m{number}.mp4", seed=number) for number in range(n_videos)]
     for path in paths:
         text = frame_labels(**{name: range(5 * i, 5 * i + 5) for i, name in enumerate(behaviors)})

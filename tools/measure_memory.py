@@ -17,10 +17,10 @@ import torch
 
 from deg_core.example.render import FPS, render_video
 from deg_core.learn.device import choose
-from deg_core.models import files, flow
+from deg_core.models import files, flow, two_stream
 from deg_core.presets import resolve
 from deg_core.settings import FeatureSettings, FlowSettings, from_dict, to_dict
-from deg_core.stages.networks import Motion, build_two_stream
+from deg_core.stages.networks import Motion
 
 NORMALIZATION = {"mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]}
 
@@ -29,7 +29,7 @@ def write_models(folder: Path) -> tuple[Path, Path]:
     """Publish untrained models of preset `lite`; their cost is that of trained ones."""
     flow_file, feature_file = folder / "flow.pt", folder / "features.pt"
     settings = from_dict(FlowSettings, resolve({}, "flow", "lite"))
-    network = flow.build(settings.network, n_frames=settings.clip, width=settings.width)
+    network = flow.build(settings)
     files.save(
         flow_file, stage="train_flow", network=network, settings=to_dict(settings),
         normalization=NORMALIZATION,
@@ -37,7 +37,7 @@ def write_models(folder: Path) -> tuple[Path, Path]:
     motion = Motion.load(flow_file, torch.device("cpu"))
     settings = from_dict(FeatureSettings, resolve({}, "features", "lite"))
     files.save(
-        feature_file, stage="train_features", network=build_two_stream(settings, motion, 5),
+        feature_file, stage="train_features", network=two_stream.build(settings, motion.network, 5),
         settings=to_dict(settings), behaviors=list("abcde"), flow_sha256=motion.sha256,
         normalization=NORMALIZATION,
     )  # fmt: skip

@@ -3,9 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import yaml
+
 from deg_core.errors import ConfigError
+from deg_core.presets import suited
 from deg_core.project import report, workflow
 from deg_core.project.folder import CONFIG, repository
+from deg_core.project.machine import count_gpus, has_imagenet_weights
 from deg_core.project.run import run
 
 
@@ -35,11 +39,27 @@ def demo(*, options: Sequence[str], environment: Mapping[str, str]) -> int:
             "the example is part of the repository, not of the installed package; "
             "clone the repository and run `make demo` in it."
         )
+    print(which_preset(root, environment=environment), flush=True)
     code = run(root, options=options, environment=environment)
     if code == 0 and not workflow.is_dry(options):
         report.report(root, out=None, environment=environment, options=options)
         print(where_to_look(root))
     return code
+
+
+def which_preset(root: Path, *, environment: Mapping[str, str]) -> str:
+    """Say which preset the example runs, and why."""
+    presets = yaml.safe_load((root / CONFIG).read_text(encoding="utf-8"))["presets"]
+    advised, reason = suited(
+        gpus=count_gpus(environment), weights=has_imagenet_weights(environment)
+    )
+    named = f"The example runs the preset {' and '.join(presets)}"
+    if presets == advised:
+        return f"{named}: {reason}."
+    return (
+        f"{named}, which learns within minutes on any machine; `deg new` would choose "
+        f"{' and '.join(advised)} for a project of yours, since {reason}."
+    )
 
 
 def where_to_look(root: Path) -> str:

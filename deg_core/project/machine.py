@@ -42,6 +42,19 @@ def count_gpus(environment: Mapping[str, str]) -> int:
     return sum(1 for line in listed.stdout.splitlines() if line.startswith("GPU "))
 
 
+def has_imagenet_weights(environment: Mapping[str, str]) -> bool:
+    """Tell whether ImageNet weights of a backbone lie where torch keeps what it downloads.
+
+    Parameters
+    ----------
+    environment
+        ``TORCH_HOME``, else ``XDG_CACHE_HOME``, else the home folder decides where that is.
+    """
+    cache = environment.get("XDG_CACHE_HOME") or Path(environment.get("HOME", "~")) / ".cache"
+    home = Path(environment.get("TORCH_HOME") or Path(cache) / "torch").expanduser()
+    return any((home / "hub" / "checkpoints").glob("resnet[15][80]-*.pth"))
+
+
 def workers(folder: Path) -> list[int]:
     """Find the processes on this machine that compute in a project folder.
 

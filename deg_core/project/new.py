@@ -4,7 +4,7 @@ Writes config.yaml, videos.tsv, .gitignore and labels/; never overwrites anythin
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ import yaml
 from deg_core.config import check_config
 from deg_core.data.publish import publish_text
 from deg_core.errors import ConfigError, StateError
-from deg_core.presets import DEFAULT_PRESETS
+from deg_core.presets import suited
 from deg_core.progress import log
 from deg_core.project.folder import CONFIG, TABLE, quoted
+from deg_core.project.machine import count_gpus, has_imagenet_weights
 from deg_core.settings import SECTIONS, to_dict
 
 COLUMNS = ("video", "path", "group", "pretrain", "labels", "split")
@@ -39,9 +40,12 @@ CONFIG_TEXT = """\
 # Adding, renaming or reordering behaviors trains anew, but never touches a label file.
 behaviors: {behaviors}
 
+# Behaviors that never happen together: each frame has at most one of a group.
+# exclusive_groups: [[walk, rear]]
+
 # The models to train: lite is small and learns from scratch within minutes, on a processor, too;
-# fast is the paper's smallest model and wants a graphics card. Several are trained and reported
-# side by side.
+# fast, medium and slow are the paper's and want a graphics card and pretrained weights. Several are
+# trained and reported side by side. Chosen by `deg new`: {reason}.
 presets: {presets}
 
 # Whose labels train, where a label file holds those of several annotators.
@@ -77,7 +81,7 @@ splits: {splits}
 """
 
 
-def create(folder: Path, *, behaviors: Sequence[str]) -> None:
+def create(folder: Path, *, behaviors: Sequence[str], environment: Mapping[str, str]) -> None:
     """Make a project folder and say what comes next.
 
     Parameters
@@ -86,6 +90,8 @@ def create(folder: Path, *, behaviors: Sequence[str]) -> None:
         Made where it is missing; other files in it are left alone.
     behaviors
         Names of the behaviors; may be empty, and then has to be filled in by hand.
+    environment
+        Of the process; tells where graphics cards and pretrained weights are looked for.
 
     Raises
     ------
@@ -100,7 +106,10 @@ def create(folder: Path, *, behaviors: Sequence[str]) -> None:
                 f"{folder / name}: exists already; `deg new` never overwrites, "
                 f"so take another folder, or add videos with `deg add {quoted(folder)} VIDEO`."
             )
-    text = config_text(behaviors)
+    presets, reason = suited(
+        gpus=count_gpus(environment), weights=has_imagenet_weights(environment)
+    )
+    text = config_text(behaviors, presets, reason)
     if behaviors:
         check_config(yaml.safe_load(text), f"{folder / CONFIG}")
     try:
@@ -113,10 +122,11 @@ def create(folder: Path, *, behaviors: Sequence[str]) -> None:
     publish_text(folder / TABLE, "\t".join(COLUMNS) + "\n")
     if not (folder / ".gitignore").exists():
         publish_text(folder / ".gitignore", GITIGNORE)
+    log(f"{folder}: presets {', '.join(presets)}, since {reason}")
     log(next_steps(folder, named=bool(behaviors)))
 
 
-def config_text(behaviors: Sequence[str]) -> str:
+def config_text(behaviors: Sequence[str], presets: Sequence[str], reason: str) -> str:
     """Write the commented settings of a new project, with the defaults that the code declares."""
 
     def of(section: str, *keys: str) -> str:
@@ -131,7 +141,8 @@ def config_text(behaviors: Sequence[str]) -> str:
         augment=of("augment", "flip_lr", "flip_ud", "degrees"),
         postprocess=of("postprocess", "percentile"),
         figures=of("figures", "ethograms"),
-        presets=flow_style(DEFAULT_PRESETS),
+        presets=flow_style(list(presets)),
+        reason=reason,
     )
 
 

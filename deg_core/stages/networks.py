@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from deg_core.errors import ModelError
 from deg_core.learn.clips import normalize, to_unit
-from deg_core.models import files, flow, sequence
+from deg_core.learn.device import Precision
+from deg_core.models import files, flow, sequence, two_stream
 from deg_core.models.two_stream import StreamOutput, TwoStream
 from deg_core.settings import FeatureSettings, FlowSettings, SequenceSettings, from_dict
 
@@ -22,36 +23,30 @@ class Motion:
     clip: int
     normalization: dict[str, list[float]]
     sha256: str
+    origin: str | None = None  # digest of the weights file that it holds unchanged
 
     @classmethod
     def load(cls, path: Path, device: torch.device) -> "Motion":
         """Rebuild the motion network of a train_flow file, in eval mode, without gradients."""
         content = files.load(path, stage="train_flow")
         settings = from_dict(FlowSettings, content["settings"])
-        network = flow.build(settings.network, n_frames=settings.clip, width=settings.width)
+        network = flow.build(settings)
         files.fill(network, content["state_dict"], path)
         network.to(device).eval().requires_grad_(False)
-        return cls(network, settings.clip, content["normalization"], content["sha256"])
+        return cls(
+            network, settings.clip, content["normalization"], content["sha256"],
+            content.get("origin"),
+        )  # fmt: skip
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Digests of the files that hold these weights."""
+        return (self.sha256,) if self.origin is None else (self.sha256, self.origin)
 
     def __call__(self, clip: Tensor) -> Tensor:
         """Finest motion map (N, C, h, w) of a normalised clip (N, T, 3, H, W)."""
         with torch.no_grad():
             return self.network(clip)[0]
-
-
-def build_two_stream(settings: FeatureSettings, motion: Motion, n_behaviors: int) -> TwoStream:
-    """Build the feature extractor that the settings describe."""
-    return TwoStream(
-        n_behaviors=n_behaviors,
-        motion_channels=motion.network.channels,
-        backbone=settings.backbone,
-        width=settings.width,
-        streams=settings.streams,
-        inputs=settings.inputs,
-        fusion=settings.fusion,
-        flow_weight=settings.flow_weight,
-        dropout=settings.dropout,
-    )
 
 
 class Extractor:
@@ -65,10 +60,19 @@ class Extractor:
         The two-stream network.
     device
         Where to compute.
+    precision
+        Number format of the computation; None is float32.
     """
 
-    def __init__(self, motion: Motion, network: TwoStream, device: torch.device) -> None:
+    def __init__(
+        self,
+        motion: Motion,
+        network: TwoStream,
+        device: torch.device,
+        precision: Precision | None = None,
+    ) -> None:
         self.motion, self.network, self.device = motion, network, device
+        self.precision = precision or Precision(device, torch.float32)
         self.mean = torch.tensor(motion.normalization["mean"], device=device)
         self.std = torch.tensor(motion.normalization["std"], device=device)
 
@@ -89,8 +93,10 @@ class Extractor:
         clip, background = clips, None
         if self.network.needs_background:
             clip, background = clips[:, :-1], clips[:, -1]
-        motion = None if self.network.flow is None else self.motion(clip)
-        return self.network(clip, motion, background)
+        with self.precision.autocast():
+            motion = None if self.network.flow is None else self.motion(clip)
+            out = self.network(clip, motion, background)
+        return StreamOutput(**{k: None if v is None else v.float() for k, v in vars(out).items()})
 
     def score_bytes(self, clips: Tensor) -> StreamOutput:
         """Run both networks on (N, T, H, W, 3) uint8."""
@@ -117,28 +123,18 @@ def load_two_stream(path: Path, motion: Motion, device: torch.device) -> tuple[T
             "train_features again, or give the flow model of its preset."
         )
     settings = from_dict(FeatureSettings, content["settings"])
-    network = build_two_stream(settings, motion, len(content["behaviors"]))
+    network = two_stream.build(settings, motion.network, len(content["behaviors"]))
     files.fill(network, content["state_dict"], path)
     return network.to(device).eval(), content
 
 
-def load_sequence(path: Path, device: torch.device) -> tuple[sequence.Standardized, dict[str, Any]]:
+def load_sequence(path: Path, device: torch.device) -> tuple[nn.Module, dict[str, Any]]:
     """Rebuild the sequence model of a train_sequence file, in eval mode."""
     content = files.load(path, stage="train_sequence")
-    network = build_sequence(
+    network = sequence.build(
         from_dict(SequenceSettings, content["settings"]),
         n_features=content["n_features"],
         n_behaviors=len(content["behaviors"]),
     )
     files.fill(network, content["state_dict"], path)
     return network.to(device).eval(), content
-
-
-def build_sequence(
-    settings: SequenceSettings, *, n_features: int, n_behaviors: int
-) -> sequence.Standardized:
-    """Build the sequence model that the settings describe."""
-    options = {k: v for k, v in vars(settings).items() if k != "network"}
-    return sequence.build(
-        settings.network, n_features=n_features, n_behaviors=n_behaviors, **options
-    )

@@ -1,6 +1,7 @@
 """Train the feature extractor: two streams from clips to the behaviors of their center frame."""
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,24 +12,25 @@ from torch import Tensor
 from deg_core.data.labels import read_frame_labels
 from deg_core.data.statistics import read_background
 from deg_core.errors import LabelError, StateError
+from deg_core.groups import Groups, from_text, indices, named
 from deg_core.learn.augment import augment
 from deg_core.learn.clips import ClipBatch, ClipSource, ahead, cut, epoch_order, to_unit
-from deg_core.learn.device import choose
-from deg_core.learn.fit import Fit
-from deg_core.learn.losses import focal_bce, log_odds, positive_weights
-from deg_core.learn.scores import classification_scores
-from deg_core.models import files
+from deg_core.learn.device import choose, precision_of
+from deg_core.learn.fit import Fitted
+from deg_core.models import two_stream, weights
+from deg_core.models.two_stream import TwoStream
+from deg_core.models.weights import Loaded
 from deg_core.progress import log
-from deg_core.settings import FeatureSettings, to_dict
-from deg_core.stages.networks import Extractor, Motion, build_two_stream
-from deg_core.stages.training import fingerprint, publish_training
-from deg_core.versions import VERSIONS
+from deg_core.settings import FeatureSettings
+from deg_core.stages.criterion import Criterion, count, start_bias
+from deg_core.stages.networks import Extractor, Motion
+from deg_core.stages.training import Training, joined_histories, paths
+
+BOTH = "both"
 
 
 class FeatureTask:
     """Frame-wise classification behind the frozen motion network."""
-
-    metric, direction = "f1_macro", "higher"
 
     def __init__(
         self,
@@ -38,21 +40,25 @@ class FeatureTask:
         settings: FeatureSettings,
         motion: Motion,
         device: torch.device,
+        groups: Groups = (),
     ) -> None:
-        self.settings, self.device = settings, device
+        self.settings, self.device, self.motion = settings, device, motion
         self.source, self.labels = train
         self.val_source, self.val_labels = val
-        self.metric, self.direction = chosen_by(self.val_labels)
+        self.precision = precision_of(settings.precision, device)
+        self.criterion = Criterion.of(self.labels, self.val_labels, settings, groups, device)
+        self.metric, self.direction = self.criterion.metric, self.criterion.direction
         self.samples, self.val_samples = known_frames(self.labels), known_frames(self.val_labels)
-        positives, negatives = count(self.labels)
-        torch.manual_seed(settings.seed)
-        self.network = build_two_stream(settings, motion, self.labels[0].shape[1])
-        self.network.set_bias(log_odds(positives, negatives))
-        self.network.to(device)
-        self.extractor = Extractor(motion, self.network, device)
-        self.pos_weight = positive_weights(positives, negatives, settings.loss_weight_exp)
-        self.pos_weight = self.pos_weight.to(device)
         self.weights = rarity(self.samples, self.labels, settings.oversampling_exp)
+        torch.manual_seed(settings.seed)
+        network = two_stream.build(settings, motion.network, self.labels[0].shape[1])
+        network.set_bias(start_bias(self.labels, groups))
+        self.use(network)
+
+    def use(self, network: TwoStream) -> None:
+        """Train ``network`` from here on."""
+        self.network = network.to(self.device)
+        self.extractor = Extractor(self.motion, self.network, self.device, self.precision)
 
     def n_steps(self) -> int:
         """Count the steps of an epoch."""
@@ -74,16 +80,16 @@ class FeatureTask:
         return ahead(lambda r: self.source.batch(r, self.labels), rows)
 
     def loss(self, batch: ClipBatch, generator: torch.Generator) -> Tensor:
-        """Focal loss of the fused logits of augmented clips."""
+        """Loss of the fused logits of augmented clips."""
         clips = augment(to_unit(batch.clips, self.device), self.settings.augment, generator)
-        return self._loss(self.extractor.score(clips).logits, batch.labels.to(self.device))
+        logits = self.extractor.score(clips).logits
+        return self.criterion.loss(logits, batch.labels.to(self.device))
 
-    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        s = self.settings
-        return focal_bce(
-            logits, labels, pos_weight=self.pos_weight, gamma=s.loss_gamma,
-            smoothing=s.label_smoothing,
-        )  # fmt: skip
+    def trial(self, n: int) -> Tensor:
+        """Loss of the first clip, ``n`` times: what a batch size costs."""
+        batch = self.source.batch(self.samples[:1].repeat(n, axis=0), self.labels)
+        self.network.train()
+        return self.loss(batch, torch.Generator().manual_seed(0))
 
     def validate(self) -> dict[str, float]:
         """Score all known frames of the validation videos."""
@@ -92,21 +98,7 @@ class FeatureTask:
         for batch in ahead(lambda r: self.val_source.batch(r, self.val_labels), rows):
             logits.append(self.extractor.score_bytes(batch.clips).logits)
             labels.append(batch.labels.to(self.device))
-        joined, truth = torch.cat(logits), torch.cat(labels)
-        loss = float(self._loss(joined, truth))
-        scores = classification_scores(torch.sigmoid(joined).cpu().numpy(), truth.cpu().numpy())
-        return {"loss": loss, **scores}
-
-
-def chosen_by(val_labels: Sequence[np.ndarray]) -> tuple[str, str]:
-    """Name the metric that chooses the best epoch, and which direction is better.
-
-    F1 on validation; where no behavior ever occurs there, every F1 is 0 and the loss chooses.
-    """
-    if any((table == 1).any() for table in val_labels):
-        return "f1_macro", "higher"
-    log("no behavior occurs in the validation part; the best epoch is chosen by the loss.")
-    return "loss", "lower"
+        return self.criterion.scores(torch.cat(logits), torch.cat(labels))
 
 
 def known_frames(labels: Sequence[np.ndarray]) -> np.ndarray:
@@ -116,12 +108,6 @@ def known_frames(labels: Sequence[np.ndarray]) -> np.ndarray:
         frames = np.flatnonzero((table >= 0).any(1))
         rows.append(np.stack([np.full_like(frames, video), frames], axis=1))
     return np.concatenate(rows)
-
-
-def count(labels: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-    """Count positive and negative frames per behavior, (K,) each."""
-    joined = np.concatenate(list(labels))
-    return torch.from_numpy((joined == 1).sum(0)), torch.from_numpy((joined == 0).sum(0))
 
 
 def rarity(samples: np.ndarray, labels: Sequence[np.ndarray], exponent: float) -> np.ndarray | None:
@@ -184,6 +170,42 @@ def check_lengths(
             )
 
 
+def train(task: FeatureTask, training: Training, loaded: Loaded) -> Fitted:
+    """Train the task's network; with a curriculum each stream by itself before both together.
+
+    Returns
+    -------
+    Fitted
+        Of the last phase; the learning curves are those of all phases, named in ``phase``.
+    """
+    settings = task.settings
+    if not (settings.curriculum and settings.epochs and len(set(settings.streams)) == 2):
+        return training.fit(task, loaded)
+    done = {}
+    whole = task.network
+    for stream in ("spatial", "flow"):
+        task.settings = replace(settings, streams=(stream,))
+        torch.manual_seed(settings.seed)
+        part = two_stream.build(task.settings, task.motion.network, len(task.criterion.pos_weight))
+        part.set_bias(start_bias(task.labels, task.criterion.groups))
+        hand_over(whole, part)
+        task.use(part)
+        done[stream] = training.fit(task, loaded, phase=stream)
+        hand_over(part, whole)
+    task.settings = settings
+    task.use(whole)
+    done[BOTH] = training.fit(task, loaded, phase=BOTH)
+    return replace(done[BOTH], history=joined_histories(done))
+
+
+def hand_over(source: TwoStream, target: TwoStream) -> None:
+    """Give ``target`` the weights of ``source`` that both have, in equal shape."""
+    own = target.state_dict()
+    given = source.state_dict()
+    shared = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
+    target.load_state_dict(own | shared)
+
+
 def run(
     *,
     train_videos: list[str],
@@ -194,6 +216,7 @@ def run(
     stats: Path,
     flow: Path,
     settings: FeatureSettings,
+    groups: str = "[]",
     state: Path,
     threads: int,
     model: Path,
@@ -220,6 +243,8 @@ def run(
         Flow model of the preset.
     settings
         Settings of the stage, as JSON.
+    groups
+        Lists of exclusive behaviors, as JSON.
     state
         Folder for the resumable state.
     threads
@@ -238,7 +263,7 @@ def run(
     VideoError
         If the videos were imported at different sizes.
     ModelError
-        If the flow model cannot be used.
+        If the flow model or the weights to start from cannot be used.
     StateError
         If an input is damaged or labels do not fit their video, or a result cannot be written.
     ConfigError
@@ -259,28 +284,37 @@ def run(
     )
     check_lengths(labels, train_videos, train_labels, source.n_frames)
     check_lengths(labels, val_videos, val_labels, val_source.n_frames)
+    columns = indices(from_text(groups), names)
+    exclusive = named(columns, names)
     task = FeatureTask(
-        (source, train_labels), (val_source, val_labels),
-        settings=settings, motion=motion, device=device,
+        (source, train_labels), (val_source, val_labels), settings=settings, motion=motion,
+        device=device, groups=columns,
+    )  # fmt: skip
+    loaded = weights.load(
+        task.network, settings, stage="train_features", behaviors=names, groups=exclusive,
+        partners=motion.identities,
     )  # fmt: skip
     log(f"train_features: {len(task.samples)} labelled frames on {device}")
     used = [*train_videos, *val_videos]
-    inputs = [*(imports / f"{v}.h5" for v in used), *(labels / f"{v}.csv" for v in used)]
-    identity = fingerprint("train_features", settings, [*inputs, stats, flow], *used)
-    fit = Fit(task, settings=settings, state=state, fingerprint=identity)
-    fitted = fit.run()
+    inputs = [*paths(imports, used, ".h5"), *paths(labels, used, ".csv"), stats, flow]
+    training = Training(
+        "train_features", settings, (*inputs, *loaded.files), (*used, groups), state, device,
+        threads,
+    )  # fmt: skip
+    training.with_batch_size(task, len(task.samples))
+    fitted = train(task, training, loaded)
     positives, negatives = count(train_labels)
-    publish_training(
-        fitted, history=history, record=record, settings=settings, device=device, threads=threads,
-        train_videos=train_videos, val_videos=val_videos, behaviors=names,
-        positives=positives.tolist(), negatives=negatives.tolist(),
+    training.publish(
+        task, fitted, loaded, model=model, history=history, record=record,
+        in_record={
+            "train_videos": train_videos, "val_videos": val_videos, "behaviors": names,
+            "groups": exclusive, "positives": positives.tolist(), "negatives": negatives.tolist(),
+        },
+        in_model={
+            "behaviors": names, "groups": exclusive, "flow_sha256": motion.sha256,
+            "normalization": motion.normalization,
+        },
     )  # fmt: skip
-    files.save(
-        model, stage="train_features", network=task.network, settings=to_dict(settings),
-        version=VERSIONS["train_features"], behaviors=names, flow_sha256=motion.sha256,
-        normalization=motion.normalization,
-    )  # fmt: skip
-    fit.forget()
 
 
 def clip_source(

@@ -1,8 +1,7 @@
 """Train the flow generator on label-free videos: rebuild each frame from the next one."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,14 +19,13 @@ from deg_core.learn.clips import (
     normalize,
     to_unit,
 )
-from deg_core.learn.device import choose
-from deg_core.learn.fit import Fit
+from deg_core.learn.device import choose, precision_of
 from deg_core.learn.losses import flow_reconstruction, warp
-from deg_core.models import files, flow
+from deg_core.models import flow, weights
+from deg_core.models.weights import Loaded
 from deg_core.progress import log
-from deg_core.settings import FlowSettings, to_dict
-from deg_core.stages.training import fingerprint, publish_training
-from deg_core.versions import VERSIONS
+from deg_core.settings import FlowSettings
+from deg_core.stages.training import Training, paths
 
 VAL_SHARE = 0.1
 N_EXAMPLES = 4
@@ -39,16 +37,17 @@ class FlowTask:
 
     metric, direction = "loss", "lower"
 
-    def __init__(
-        self, source: ClipSource, settings: FlowSettings, moments: dict, device: torch.device
-    ) -> None:
+    def __init__(self, source: ClipSource, settings: FlowSettings, device: torch.device) -> None:
         self.source, self.settings, self.device = source, settings, device
-        self.mean = torch.tensor(moments["mean"], device=device)
-        self.std = torch.tensor(moments["std"], device=device)
+        self.precision = precision_of(settings.precision, device)
         torch.manual_seed(settings.seed)
-        self.network = flow.build(settings.network, n_frames=settings.clip, width=settings.width)
-        self.network.to(device)
+        self.network = flow.build(settings).to(device)
         self.train, self.val = split_in_time(source.n_frames, settings)
+
+    def normalize_by(self, moments: Mapping[str, Sequence[float]]) -> None:
+        """Take channel means and standard deviations, three each."""
+        self.mean = torch.tensor(moments["mean"], device=self.device)
+        self.std = torch.tensor(moments["std"], device=self.device)
 
     def n_steps(self) -> int:
         """Count the steps of an epoch."""
@@ -68,6 +67,14 @@ class FlowTask:
         clips = augment(to_unit(batch.clips, self.device), self.settings.augment, generator)
         return self._score(clips)["loss"]
 
+    def trial(self, n: int) -> Tensor:
+        """Loss of the first clip, ``n`` times: what a batch size costs."""
+        batch = self.source.batch(self.train[:1].repeat(n, axis=0))
+        self.network.train()
+        if self.network.kind != "flow":  # nothing is learned, so nothing has to fit
+            return torch.zeros(())
+        return self.loss(batch, torch.Generator().manual_seed(0))
+
     def validate(self) -> dict[str, float]:
         """Average the loss and its parts over the validation clips."""
         if self.network.kind != "flow":
@@ -80,11 +87,13 @@ class FlowTask:
         return {name: value / len(self.val) for name, value in total.items()}
 
     def _score(self, clips: Tensor) -> dict[str, Tensor]:
-        flows = self.network(normalize(clips, self.mean, self.std))
+        with self.precision.autocast():
+            flows = self.network(normalize(clips, self.mean, self.std))
         s = self.settings
         return flow_reconstruction(
-            clips, flows, smooth_weight=s.smooth_weight, sparsity_weight=s.sparsity_weight
-        )
+            clips, [flow.float() for flow in flows], smooth_weight=s.smooth_weight,
+            sparsity_weight=s.sparsity_weight, image_eps=s.charbonnier_eps,
+        )  # fmt: skip
 
     @torch.inference_mode()
     def examples(self) -> dict[str, np.ndarray]:
@@ -99,7 +108,7 @@ class FlowTask:
         clips = clips[moving.argsort(descending=True, stable=True)[:N_EXAMPLES]]
         self.network.eval()
         motion = self.network(normalize(clips, self.mean, self.std))[0]
-        per_pair = 2 if self.network.kind == "flow" else 1
+        per_pair = self.network.per_pair
         chosen = motion[:, per_pair * middle : per_pair * (middle + 1)]
         pair = clips[:, middle : middle + 2].permute(0, 1, 3, 4, 2)
         found = {"frames": (pair * 255).round().byte().cpu().numpy(), "flow": chosen.cpu().numpy()}
@@ -191,6 +200,8 @@ def run(
     ------
     VideoError
         If the videos were imported at different sizes.
+    ModelError
+        If the weights to start from cannot be used.
     StateError
         If an input is damaged, or a result cannot be written.
     ConfigError
@@ -199,28 +210,34 @@ def run(
         After SIGTERM; the next call continues.
     """
     device = choose(threads)
-    stores = [imports / f"{video}.h5" for video in videos]
-    moments = read_moments(stats)
-    source = ClipSource(stores, length=settings.clip, mean=moments["mean"])
-    task = FlowTask(source, settings, moments, device)
+    stores = paths(imports, videos, ".h5")
+    source = ClipSource(stores, length=settings.clip, mean=read_moments(stats)["mean"])
+    task = FlowTask(source, settings, device)
+    loaded = weights.load(task.network, settings, stage="train_flow")
+    moments = normalization(read_moments(stats), loaded, settings)
+    task.normalize_by(moments)
     log(f"train_flow: {len(task.train)} clips of {len(videos)} videos on {device}")
-    identity = fingerprint("train_flow", settings, [*stores, stats], *videos)
-    fit = Fit(task, settings=settings, state=state, fingerprint=identity)
-    fitted = fit.run()
-    publish_npz(examples, task.examples())
-    publish_training(
-        fitted, history=history, record=record, settings=settings, device=device,
-        threads=threads, videos=videos, n_clips=len(task.train),
+    inputs = (*stores, stats, *loaded.files)
+    training = Training(
+        "train_flow", settings, inputs, tuple(videos), state, device, threads
     )  # fmt: skip
-    files.save(model, stage="train_flow", network=task.network, **facts(settings, moments))
-    fit.forget()
+    training.with_batch_size(task, len(task.train))
+    fitted = training.fit(task, loaded)
+    publish_npz(examples, task.examples())
+    training.publish(
+        task, fitted, loaded, model=model, history=history, record=record,
+        in_record={"videos": videos, "n_clips": len(task.train)},
+        in_model={"normalization": moments, "origin": None if settings.epochs else loaded.sha256},
+    )  # fmt: skip
 
 
-def facts(settings: FlowSettings, moments: dict[str, Any]) -> dict[str, Any]:
-    """Collect what rebuilds the network from its file."""
-    normalization = {"mean": moments["mean"], "std": moments["std"]}
-    return {
-        "settings": to_dict(settings),
-        "version": VERSIONS["train_flow"],
-        "normalization": normalization,
-    }
+def normalization(
+    own: Mapping[str, list[float]], loaded: Loaded, settings: FlowSettings
+) -> dict[str, list[float]]:
+    """Choose means and standard deviations of the channels.
+
+    They are the project's own; weights used as they are keep those that they were trained with.
+    """
+    as_they_are = settings.epochs == 0 and loaded.normalization is not None
+    chosen = loaded.normalization if as_they_are else own
+    return {"mean": list(chosen["mean"]), "std": list(chosen["std"])}

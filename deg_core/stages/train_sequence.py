@@ -10,19 +10,17 @@ from torch import Tensor
 
 from deg_core.data.arrays import Features, read_features
 from deg_core.errors import LabelError, StateError
+from deg_core.groups import Groups, from_text, indices, named
 from deg_core.learn.clips import cut, epoch_order
-from deg_core.learn.device import choose
-from deg_core.learn.fit import Fit
-from deg_core.learn.losses import focal_bce, log_odds, positive_weights
-from deg_core.learn.scores import classification_scores
+from deg_core.learn.device import choose, precision_of
+from deg_core.learn.losses import truncated_smoothing
 from deg_core.learn.tiling import TILE, tiled
-from deg_core.models import files
+from deg_core.models import sequence, weights
 from deg_core.progress import log
-from deg_core.settings import SequenceSettings, to_dict
-from deg_core.stages.networks import build_sequence
-from deg_core.stages.train_features import chosen_by, count, read_labels
-from deg_core.stages.training import fingerprint, publish_training
-from deg_core.versions import VERSIONS
+from deg_core.settings import SequenceSettings
+from deg_core.stages.criterion import Criterion, start_bias
+from deg_core.stages.train_features import read_labels
+from deg_core.stages.training import Training, paths
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,6 @@ def joined(features: Features) -> np.ndarray:
 class SequenceTask:
     """Classification of windows; validation scores whole videos."""
 
-    metric, direction = "f1_macro", "higher"
-
     def __init__(
         self,
         train: tuple[list[np.ndarray], list[np.ndarray]],
@@ -50,30 +46,30 @@ class SequenceTask:
         *,
         settings: SequenceSettings,
         device: torch.device,
+        groups: Groups = (),
     ) -> None:
         self.settings, self.device = settings, device
         self.features, self.labels = train
         self.val_features, self.val_labels = val
-        self.metric, self.direction = chosen_by(self.val_labels)
+        self.precision = precision_of(settings.precision, device)
+        self.criterion = Criterion.of(self.labels, self.val_labels, settings, groups, device)
+        self.metric, self.direction = self.criterion.metric, self.criterion.direction
         self.starts = [window_starts(table, settings) for table in self.labels]
-        positives, negatives = count(self.labels)
         self.n_features = self.features[0].shape[1]
         torch.manual_seed(settings.seed)
-        self.network = build_sequence(
-            settings, n_features=self.n_features, n_behaviors=len(positives)
+        self.network = sequence.build(
+            settings, n_features=self.n_features, n_behaviors=self.labels[0].shape[1]
         )
         self.network.set_moments(*moments(self.features))
-        self.network.set_bias(log_odds(positives, negatives))
+        self.network.set_bias(start_bias(self.labels, groups))
         self.network.to(device)
-        weight = positive_weights(positives, negatives, settings.loss_weight_exp)
-        self.pos_weight = weight.to(device)
 
     def n_steps(self) -> int:
         """Count the steps of an epoch."""
-        batches = -(-len(self._windows(0)) // self.settings.batch_size)
+        batches = -(-len(self.windows(0)) // self.settings.batch_size)
         return min(self.settings.steps_per_epoch, batches)
 
-    def _windows(self, epoch: int) -> np.ndarray:
+    def windows(self, epoch: int) -> np.ndarray:
         """Rows (video, first frame) of an epoch's windows."""
         rng, rows = np.random.default_rng([self.settings.seed, epoch, 1]), []
         for video, starts in enumerate(self.starts):
@@ -86,7 +82,7 @@ class SequenceTask:
         """Shuffled windows; those of an epoch are drawn by seed and epoch."""
         size = self.settings.batch_size
         order = epoch_order(
-            self._windows(epoch), seed=self.settings.seed, epoch=epoch, limit=size * self.n_steps()
+            self.windows(epoch), seed=self.settings.seed, epoch=epoch, limit=size * self.n_steps()
         )
         for rows in cut(order, size=size, start=start):
             yield self._read(rows)
@@ -96,7 +92,7 @@ class SequenceTask:
         shape = (len(rows), length)
         features = np.zeros((*shape, self.n_features), np.float32)
         labels = np.full((*shape, self.labels[0].shape[1]), -1, np.int8)
-        features[:] = self.network.mean.cpu().numpy()[:, 0]  # padding is 0 once standardised
+        features[:] = self.network.mean.cpu().numpy()[:, 0]  # padding: 0 once standardized
         for i, (video, a) in enumerate(rows):
             piece = self.features[video][a : a + length]
             features[i, : len(piece)] = piece
@@ -106,24 +102,31 @@ class SequenceTask:
         )
 
     def loss(self, batch: Windows, generator: torch.Generator) -> Tensor:
-        """Focal loss over the known frames of the windows."""
-        logits = self.network(batch.features.to(self.device))
-        return self._loss(logits, batch.labels.to(self.device))
+        """Loss over the known frames of the windows, summed over the stages of the network."""
+        with self.precision.autocast():
+            stages = self.network.stages(batch.features.to(self.device))
+        labels = batch.labels.to(self.device)
+        return sum(self._stage_loss(logits.float(), labels) for logits in stages)
 
-    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        s = self.settings
-        return focal_bce(
-            logits, labels, pos_weight=self.pos_weight, gamma=s.loss_gamma,
-            smoothing=s.label_smoothing,
-        )  # fmt: skip
+    def _stage_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        loss = self.criterion.loss(logits, labels)
+        if self.settings.network != "tcn" or not self.settings.smoothing_weight:
+            return loss
+        return loss + self.settings.smoothing_weight * truncated_smoothing(
+            logits, labels >= 0, groups=self.criterion.groups
+        )
+
+    def trial(self, n: int) -> Tensor:
+        """Loss of the first window, ``n`` times: what a batch size costs."""
+        self.network.train()
+        return self.loss(self._read(self.windows(0)[:1].repeat(n, axis=0)), torch.Generator())
 
     def validate(self) -> dict[str, float]:
         """Score whole validation videos, without window borders."""
-        logits = [tiled(self.network, x, self.settings, self.device) for x in self.val_features]
+        logits = [tiled(self.network, x, self.device) for x in self.val_features]
         scores = torch.from_numpy(np.concatenate(logits))  # (sum of T, K)
-        truth = np.concatenate(self.val_labels)
-        loss = float(self._loss(scores.to(self.device), torch.from_numpy(truth).to(self.device)))
-        return {"loss": loss, **classification_scores(torch.sigmoid(scores).numpy(), truth)}
+        truth = torch.from_numpy(np.concatenate(self.val_labels))
+        return self.criterion.scores(scores.to(self.device), truth.to(self.device))
 
 
 def window_starts(labels: np.ndarray, settings: SequenceSettings) -> np.ndarray:
@@ -189,6 +192,7 @@ def run(
     features: Path,
     labels: Path,
     settings: SequenceSettings,
+    groups: str = "[]",
     state: Path,
     threads: int,
     model: Path,
@@ -209,6 +213,8 @@ def run(
         Folder of the imported labels.
     settings
         Settings of the stage, as JSON.
+    groups
+        Lists of exclusive behaviors, as JSON.
     state
         Folder for the resumable state.
     threads
@@ -224,6 +230,8 @@ def run(
     ------
     LabelError
         If a part has no labels, or the parts hold different behaviors.
+    ModelError
+        If the weights to start from cannot be used.
     StateError
         If an input is damaged, features and labels do not fit, or a result cannot be written.
     ConfigError
@@ -236,19 +244,25 @@ def run(
     val_names, val_x, val_y = read_part(val_videos, features, labels, "validation")
     if val_names != names:
         raise LabelError(f"{labels}: training and validation hold different behaviors.")
-    task = SequenceTask((train_x, train_y), (val_x, val_y), settings=settings, device=device)
+    columns = indices(from_text(groups), names)
+    exclusive = named(columns, names)
+    task = SequenceTask(
+        (train_x, train_y), (val_x, val_y), settings=settings, device=device, groups=columns
+    )
+    loaded = weights.load(
+        task.network, settings, stage="train_sequence", behaviors=names, groups=exclusive
+    )
     log(f"train_sequence: {sum(map(len, train_x))} frames, {task.n_features} features on {device}")
     used = [*train_videos, *val_videos]
-    inputs = [*(features / f"{v}.h5" for v in used), *(labels / f"{v}.csv" for v in used)]
-    identity = fingerprint("train_sequence", settings, inputs, *used)
-    fit = Fit(task, settings=settings, state=state, fingerprint=identity)
-    fitted = fit.run()
-    publish_training(
-        fitted, history=history, record=record, settings=settings, device=device, threads=threads,
-        train_videos=train_videos, val_videos=val_videos, behaviors=names,
+    inputs = (*paths(features, used, ".h5"), *paths(labels, used, ".csv"), *loaded.files)
+    training = Training("train_sequence", settings, inputs, (*used, groups), state, device, threads)
+    training.with_batch_size(task, len(task.windows(0)))
+    fitted = training.fit(task, loaded)
+    training.publish(
+        task, fitted, loaded, model=model, history=history, record=record,
+        in_record={
+            "train_videos": train_videos, "val_videos": val_videos, "behaviors": names,
+            "groups": exclusive,
+        },
+        in_model={"behaviors": names, "groups": exclusive, "n_features": task.n_features},
     )  # fmt: skip
-    files.save(
-        model, stage="train_sequence", network=task.network, settings=to_dict(settings),
-        version=VERSIONS["train_sequence"], behaviors=names, n_features=task.n_features,
-    )  # fmt: skip
-    fit.forget()

@@ -1,64 +1,163 @@
-"""What the three training stages share: identity of their inputs, and publishing."""
+"""What the three training stages share: identity of their inputs, the loop, publishing."""
 
 import hashlib
+import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import pandas as pd
 import torch
 
 from deg_core.data.publish import identity, publish_csv, publish_json
 from deg_core.learn.device import describe
-from deg_core.learn.fit import Fitted
-from deg_core.settings import to_dict, to_json
+from deg_core.learn.fit import Fit, Fitted, Task
+from deg_core.learn.memory import fitting_batch, free_memory
+from deg_core.models import files
+from deg_core.models.weights import Loaded
+from deg_core.progress import log
+from deg_core.settings import AUTO, TrainSettings, changed, to_dict, to_json
 from deg_core.versions import VERSIONS
 
-NO_WEIGHTS = {"loaded": None, "matched": 0, "missing": 0}
 PACKAGES = ("deg-core", "torch", "torchvision", "kornia", "numpy", "h5py", "av", "snakemake")
+S = TypeVar("S", bound=TrainSettings)
 
 
-def fingerprint(stage: str, settings: Any, inputs: Iterable[Path], *ids: str) -> str:
-    """Digest what a training depends on; its saved state is continued only if this is equal."""
-    parts = [stage, str(VERSIONS[stage]), to_json(to_dict(settings)), identity(inputs), *ids]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def publish_training(
-    fitted: Fitted,
-    *,
-    history: Path,
-    record: Path,
-    settings: Any,
-    device: torch.device,
-    threads: int,
-    **facts: Any,
-) -> None:
-    """Publish the learning curves and the run record of a training.
+@dataclass(frozen=True)
+class Training:
+    """One training: what it depends on, where it is kept, and what it leaves behind.
 
     Parameters
     ----------
-    fitted
-        What the loop returned.
-    history, record
-        Where to write the table of epochs and the JSON of facts.
+    stage
+        Name of the rule.
     settings
-        Settings of the stage.
+        As the user gave them; ``batch_size`` may be ``auto``.
+    inputs, ids
+        Files and names that the result depends on.
+    state
+        Folder of the resumable state.
     device, threads
-        What computed.
-    **facts
-        More of the record: videos, sizes of the data.
+        What computes.
     """
-    publish_csv(history, fitted.history)
-    about = {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": {name: version(name) for name in PACKAGES},
-        "device": describe(device),
-        "threads": threads,
-        "seed": settings.seed,
-        "settings": to_dict(settings),
-        "weights": NO_WEIGHTS,
-    }
-    publish_json(record, about | fitted.record | facts)
+
+    stage: str
+    settings: TrainSettings
+    inputs: tuple[Path, ...]
+    ids: tuple[str, ...]
+    state: Path
+    device: torch.device
+    threads: int
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of all that it depends on; a saved state is continued only if this is equal."""
+        settings = changed(type(self.settings), to_dict(self.settings))
+        parts = [self.stage, str(VERSIONS[self.stage]), to_json(settings)]
+        parts += [identity(self.inputs), *self.ids]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def fit(self, task: Task, loaded: Loaded, *, phase: str = "") -> Fitted:
+        """Train one task, from its saved state if there is one.
+
+        Parameters
+        ----------
+        task
+            Network, data and metric; its settings say how.
+        loaded
+            Weights that the network starts from.
+        phase
+            Name of this part of the training, where there are several.
+        """
+        fit = Fit(
+            task,
+            settings=task.settings,
+            state=self.state / phase,
+            fingerprint=self.fingerprint,
+            anchors=loaded.anchors,
+        )
+        return fit.run()
+
+    def publish(
+        self,
+        task: Task,
+        fitted: Fitted,
+        loaded: Loaded,
+        *,
+        model: Path,
+        history: Path,
+        record: Path,
+        in_record: Mapping[str, Any],
+        in_model: Mapping[str, Any],
+    ) -> None:
+        """Publish learning curves, run record and model; then the state has done its work.
+
+        Parameters
+        ----------
+        task, fitted, loaded
+            The network, what the loop returned, and what it had started from.
+        model, history, record
+            Files to write.
+        in_record, in_model
+            Facts of the stage.
+        """
+        publish_csv(history, fitted.history)
+        about = {
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "packages": {name: version(name) for name in PACKAGES},
+            "device": describe(self.device),
+            "precision": str(task.precision.dtype).removeprefix("torch."),
+            "threads": self.threads,
+            "seed": self.settings.seed,
+            "batch_size": task.settings.batch_size,
+            "settings": to_dict(self.settings),
+            "weights": loaded.record(),
+        }
+        publish_json(record, about | fitted.record | dict(in_record))
+        files.save(
+            model, stage=self.stage, network=task.network, settings=to_dict(self.settings),
+            version=VERSIONS[self.stage], **in_model,
+        )  # fmt: skip
+        self.forget()
+
+    def forget(self) -> None:
+        """Remove the saved states, once the model is published."""
+        for path in [*self.state.rglob("last.pt"), self.state / "batch.json"]:
+            path.unlink(missing_ok=True)
+
+    def with_batch_size(self, task: Any, n_samples: int) -> None:
+        """Give a task whose batch size is `auto` the number that fits the free memory.
+
+        A training that continues keeps the number that it began with.
+        """
+        if task.settings.batch_size != AUTO:
+            return
+        noted = self.state / "batch.json"
+        size = self._noted(noted)
+        if size is None:
+            size = fitting_batch(task.trial, free=free_memory(self.device), most=n_samples)
+            publish_json(noted, {"fingerprint": self.fingerprint, "batch_size": size})
+            log(f"{self.stage}: batches of {size} fit the memory")
+        task.settings = replace(task.settings, batch_size=size)
+
+    def _noted(self, path: Path) -> int | None:
+        try:
+            content = json.loads(path.read_text())
+        except (OSError, ValueError):
+            return None
+        return content["batch_size"] if content["fingerprint"] == self.fingerprint else None
+
+
+def joined_histories(phases: Mapping[str, Fitted]) -> pd.DataFrame:
+    """Put the learning curves of several phases under each other, in order, with their names."""
+    tables = [fitted.history.assign(phase=name) for name, fitted in phases.items()]
+    return pd.concat(tables, ignore_index=True)
+
+
+def paths(folder: Path, ids: Iterable[str], suffix: str) -> list[Path]:
+    """List one file per video of a folder."""
+    return [folder / f"{video}{suffix}" for video in ids]

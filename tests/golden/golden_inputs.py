@@ -15,9 +15,9 @@ from deg_core.data.arrays import Predictions, feature_writer, write_predictions
 from deg_core.data.labels import write_frame_labels
 from deg_core.data.publish import publish_csv, publish_json
 from deg_core.data.statistics import write_background
-from deg_core.models import files, flow
+from deg_core.models import files, flow, sequence, two_stream
 from deg_core.settings import FeatureSettings, FlowSettings, SequenceSettings, to_dict
-from deg_core.stages.networks import Motion, build_sequence, build_two_stream
+from deg_core.stages.networks import Motion
 
 BEHAVIORS = ("bright", "move")
 TRAIN, VAL = ["g1", "g2"], ["g3"]
@@ -99,7 +99,7 @@ def fill(network):
 
 def write_flow(path, settings=FLOW):
     """Write a flow model that was never trained."""
-    network = flow.build(settings.network, n_frames=settings.clip, width=settings.width)
+    network = flow.build(settings)
     files.save(
         path, stage="train_flow", network=fill(network), settings=to_dict(settings), version=1,
         normalization=NORMALIZATION,
@@ -110,7 +110,7 @@ def write_flow(path, settings=FLOW):
 def write_extractor(path, flow_model, settings=FEATURES):
     """Write a feature extractor that was never trained."""
     motion = Motion.load(flow_model, torch.device("cpu"))
-    network = fill(build_two_stream(settings, motion, len(BEHAVIORS)))
+    network = fill(two_stream.build(settings, motion.network, len(BEHAVIORS)))
     files.save(
         path, stage="train_features", network=network, settings=to_dict(settings), version=1,
         behaviors=list(BEHAVIORS), flow_sha256=motion.sha256, normalization=NORMALIZATION,
@@ -120,7 +120,7 @@ def write_extractor(path, flow_model, settings=FEATURES):
 
 def write_sequence(path, settings=SEQUENCE):
     """Write a sequence model that was never trained."""
-    network = build_sequence(settings, n_features=2 * N_FEATURES, n_behaviors=len(BEHAVIORS))
+    network = sequence.build(settings, n_features=2 * N_FEATURES, n_behaviors=len(BEHAVIORS))
     files.save(
         path, stage="train_sequence", network=fill(network), settings=to_dict(settings), version=1,
         behaviors=list(BEHAVIORS), n_features=2 * N_FEATURES,

@@ -12,7 +12,7 @@ from deg_core.table import read_videos
 
 @pytest.fixture
 def folder(tmp_path):
-    new.create(tmp_path / "my project", behaviors=["groom"])
+    new.create(tmp_path / "my project", behaviors=["groom"], environment={})
     return tmp_path / "my project"
 
 
@@ -159,7 +159,7 @@ def test_behaviors_that_the_settings_do_not_name_are_told(folder, tmp_path, caps
 
 
 def test_a_project_without_behaviors_takes_videos(tmp_path, capsys):
-    new.create(tmp_path / "p", behaviors=[])
+    new.create(tmp_path / "p", behaviors=[], environment={})
     path = write_video(tmp_path / "m.mp4")
     (tmp_path / "m.csv").write_text(frame_labels(groom=[3], rear=[4]))
     assert add.add_videos(tmp_path / "p", [path]) == 0

@@ -57,7 +57,7 @@ def test_a_folder_without_project_is_refused(tmp_path):
 
 
 def test_a_new_project_without_videos_says_so(tmp_path, capsys):
-    new.create(tmp_path / "p", behaviors=["groom"])
+    new.create(tmp_path / "p", behaviors=["groom"], environment={})
     assert examine(tmp_path / "p") == 2
     assert "error: " in (out := capsys.readouterr().out)
     assert "videos.tsv: there is no video yet" in out

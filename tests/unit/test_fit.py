@@ -15,6 +15,7 @@ from torch import nn
 
 from deg_core.errors import ConfigError, Interrupted, StateError
 from deg_core.learn import fit
+from deg_core.learn.device import Precision
 from deg_core.learn.fit import Fit, read_state
 from deg_core.settings import TrainSettings
 
@@ -26,6 +27,7 @@ class Task:
     """A linear layer with dropout behind batch norm; ``values`` are the metric of each epoch."""
 
     metric = "score"
+    precision = Precision(torch.device("cpu"), torch.float32)
 
     def __init__(self, values=(), direction="higher"):
         torch.manual_seed(7)
@@ -60,8 +62,8 @@ class Task:
         return {"loss": 1.5, "score": score}
 
 
-def train(task, folder, *, settings=SETTINGS, fingerprint="a"):
-    return Fit(task, settings=settings, state=folder, fingerprint=fingerprint).run()
+def train(task, folder, *, settings=SETTINGS, fingerprint="a", **more):
+    return Fit(task, settings=settings, state=folder, fingerprint=fingerprint, **more).run()
 
 
 def equal(one, other):
@@ -235,7 +237,106 @@ def test_gradients_are_clipped(tmp_path):
     assert steepest == pytest.approx([0.5] * N_STEPS, rel=1e-3)
 
 
+def test_loaded_weights_hold_what_was_loaded(tmp_path):
+    """A weight with an anchor is pulled to it and not to zero; one without goes to zero."""
+    settings = replace(SETTINGS, epochs=40, weight_decay=1.0, l2_sp=1.0)
+    task = Task()
+    task.network = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    task.loss = lambda batch, generator: task.network(batch).sum() * 0
+    anchor = torch.full((4, 3), 0.7)
+    train(task, tmp_path, settings=settings, anchors={"0.weight": anchor})
+    assert (task.network[0].weight - anchor).abs().max() < 0.05
+    assert task.network[1].weight.abs().max() < 0.05
+
+
+# --- running average
+
+
+def by_hand(task, share):
+    """Average the weights as the task's network takes its steps, from the first step on."""
+    kept = {}
+    before = task.validate
+
+    def look():
+        task.seen = {k: v.clone() for k, v in task.network.state_dict().items()}
+        return before()
+
+    step = task.loss
+
+    def loss(batch, generator):
+        note()
+        return step(batch, generator)
+
+    def note():
+        for name, value in task.network.state_dict().items():
+            if task.n_made and value.is_floating_point():
+                old = kept.get(name)
+                kept[name] = value.clone() if old is None else share * old + (1 - share) * value
+        task.n_made += 1
+
+    task.validate, task.loss = look, loss
+    return kept, note
+
+
+def test_the_running_average_is_judged_and_kept(tmp_path):
+    task = Task()
+    kept, note = by_hand(task, 0.5)
+    train(task, tmp_path, settings=replace(SETTINGS, epochs=1, ema=0.5))
+    # The last step's weights were never seen by a loss; validation saw the average.
+    assert equal(task.seen, task.network.state_dict())
+    assert len(kept) == 6
+    plain = Task()
+    train(plain, tmp_path / "plain", settings=replace(SETTINGS, epochs=1))
+    last = plain.network.state_dict()
+    for name, value in kept.items():
+        expected = 0.5 * value + 0.5 * last[name]
+        torch.testing.assert_close(task.network.state_dict()[name], expected)
+
+
+def test_training_goes_on_from_the_weights_and_not_from_their_average(tmp_path):
+    kept = {}
+    for ema in (0.0, 0.9):
+        task = Task()
+        losses = kept.setdefault(ema, [])
+        loss = task.loss
+        task.loss = lambda b, g, loss=loss, losses=losses: losses.append(loss(b, g)) or losses[-1]
+        train(task, tmp_path / str(ema), settings=replace(SETTINGS, ema=ema))
+    assert kept[0.0] == kept[0.9]
+
+
+# --- number formats
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_training_in_another_number_format(tmp_path, dtype):
+    task = Task()
+    task.precision = Precision(torch.device("cpu"), dtype)
+    seen = set()
+
+    def loss(batch, generator):
+        with task.precision.autocast():
+            out = task.network[0](batch)
+        seen.add(out.dtype)
+        return (out.float() - 1).square().mean()
+
+    task.loss = loss
+    fitted = train(task, tmp_path)
+    assert seen == {dtype}
+    assert fitted.history["train_loss"].is_monotonic_decreasing
+    assert all(p.dtype == torch.float32 for p in task.network.parameters())
+
+
 # --- nothing to train
+
+
+def test_no_epochs_leave_loaded_weights_as_they_are(tmp_path):
+    task = Task([0.4])
+    before = {k: v.clone() for k, v in task.network.state_dict().items()}
+    fitted = train(task, tmp_path, settings=replace(SETTINGS, epochs=0))
+    assert equal(task.network.state_dict(), before)
+    assert (fitted.record["best"], fitted.record["best_epoch"]) == (0.4, 0)
+    assert fitted.history["epoch"].tolist() == [0]
+    assert task.closed == 0
 
 
 def test_a_network_without_weights_is_validated_once(tmp_path):
@@ -289,10 +390,10 @@ def resumed(values, done):
     return task
 
 
-@pytest.mark.parametrize("schedule", ["plateau", "cosine"])
+@pytest.mark.parametrize(("schedule", "ema"), [("plateau", 0), ("cosine", 0), ("cosine", 0.8)])
 @pytest.mark.parametrize(("epoch", "step"), [(0, 2), (1, 0), (1, 3), (2, 3)])
-def test_sigterm_saves_and_the_next_call_ends_up_the_same(tmp_path, schedule, epoch, step):
-    settings = replace(SETTINGS, schedule=schedule, patience=0)
+def test_sigterm_saves_and_the_next_call_ends_up_the_same(tmp_path, schedule, ema, epoch, step):
+    settings = replace(SETTINGS, schedule=schedule, patience=0, ema=ema)
     values = [0.1, 0.3, 0.2]
     first = Task(values)
     reference = train(first, tmp_path / "whole", settings=settings)

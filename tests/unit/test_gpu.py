@@ -7,9 +7,9 @@ import torch
 from deg_core.learn import device, losses
 from deg_core.learn.augment import augment
 from deg_core.learn.clips import to_unit
-from deg_core.models import flow, sequence
-from deg_core.models.two_stream import TwoStream
-from deg_core.settings import AugmentSettings
+from deg_core.models import flow, sequence, two_stream
+from deg_core.registry import BACKBONES, FLOW_NETWORKS, SEQUENCE_NETWORKS
+from deg_core.settings import AugmentSettings, FeatureSettings, FlowSettings, SequenceSettings
 
 pytestmark = [
     pytest.mark.gpu,
@@ -42,10 +42,10 @@ def test_the_gpu_is_chosen(monkeypatch):
     assert device.choose(1).type == "cuda"
 
 
-@pytest.mark.parametrize("name", flow.NETWORKS)
+@pytest.mark.parametrize("name", FLOW_NETWORKS)
 def test_motion_networks_agree(name, clips):
     torch.manual_seed(0)
-    network = flow.build(name, n_frames=11, width=0.25).eval()
+    network = flow.build(FlowSettings(network=name, width=0.25)).eval()
     x = to_unit(clips, torch.device("cpu"))
     expected = network(x)
     found = network.cuda()(x.cuda())
@@ -53,24 +53,24 @@ def test_motion_networks_agree(name, clips):
         close(a, b)
 
 
-@pytest.mark.parametrize("backbone", ["resnet18", "small_cnn"])
+@pytest.mark.parametrize("backbone", BACKBONES)
 def test_two_streams_agree(backbone, clips):
     torch.manual_seed(0)
-    network = TwoStream(n_behaviors=3, motion_channels=10, backbone=backbone).eval()
+    difference = flow.build(FlowSettings(network="difference"))
+    network = two_stream.build(FeatureSettings(backbone=backbone), difference, 3).eval()
     x = to_unit(clips, torch.device("cpu"))
-    motion = flow.Difference()(x)[0]
+    motion = difference(x)[0]
     expected = network(x, motion)
     found = network.cuda()(x.cuda(), motion.cuda())
     close(found.logits, expected.logits)
     close(found.flow, expected.flow)
 
 
-def test_sequence_models_agree():
+@pytest.mark.parametrize("name", SEQUENCE_NETWORKS)
+def test_sequence_models_agree(name):
     torch.manual_seed(0)
-    network = sequence.TGMLate(
-        16, 3, input_dropout=0.0, dropout=0.0, hidden=8,
-        stack={"n_layers": 3, "c_out": 4, "n_filters": 8, "filter_length": 15},
-    ).eval()  # fmt: skip
+    settings = SequenceSettings(network=name, hidden=8)
+    network = sequence.build(settings, n_features=16, n_behaviors=3).eval()
     x = torch.randn(1, 16, 100)
     expected = network(x)
     close(network.cuda()(x.cuda()), expected)
@@ -89,9 +89,23 @@ def test_a_flow_step_has_the_same_gradient(clips):
     grads = {}
     for name in ("cpu", "cuda"):
         torch.manual_seed(0)
-        network = flow.TinyMotionNet(width=0.25).to(name)
+        network = flow.build(FlowSettings(width=0.25)).to(name)
         x = to_unit(clips, torch.device(name))
         losses.flow_reconstruction(x, network(x))["loss"].backward()
         grads[name] = network.conv4[0].weight.grad.cpu()
     cosine = torch.cosine_similarity(grads["cpu"].flatten(), grads["cuda"].flatten(), dim=0)
     assert cosine > 0.999
+
+
+@pytest.mark.parametrize("wanted", ["auto", "bfloat16", "float16"])
+def test_networks_compute_in_fewer_bits_and_agree_roughly(clips, wanted):
+    torch.manual_seed(0)
+    network = flow.build(FlowSettings(width=0.25)).cuda().eval()
+    precision = device.precision_of(wanted, torch.device("cuda"))
+    x = to_unit(clips, torch.device("cuda"))
+    with torch.no_grad():
+        expected = network(x)[0]
+        with precision.autocast():
+            found = network(x)[0]
+    assert found.dtype == precision.dtype != torch.float32
+    assert (found.float() - expected).abs().max() < 0.05 * expected.abs().max()

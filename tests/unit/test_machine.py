@@ -37,6 +37,21 @@ def test_without_driver_there_is_no_card(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("variable", "below"), [("TORCH_HOME", ""), ("XDG_CACHE_HOME", "torch"), ("HOME", ".cache/torch")]
+)
+@pytest.mark.parametrize(
+    ("name", "expected"), [("resnet18-f37072fd.pth", True), ("alexnet-1.pth", False)]
+)
+def test_imagenet_weights_are_found_where_torch_keeps_them(
+    tmp_path, variable, below, name, expected
+):
+    folder = tmp_path / below / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / name).touch()
+    assert machine.has_imagenet_weights({variable: str(tmp_path)}) == expected
+
+
+@pytest.mark.parametrize(
     ("command", "expected"),
     [
         ("python -m snakemake --cores all", True),

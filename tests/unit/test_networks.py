@@ -8,15 +8,9 @@ import torch
 
 from deg_core.errors import ConfigError, ModelError
 from deg_core.learn.clips import normalize, to_unit
-from deg_core.models import files, flow
+from deg_core.models import files, flow, sequence, two_stream
 from deg_core.settings import SequenceSettings, to_dict
-from deg_core.stages.networks import (
-    Extractor,
-    Motion,
-    build_sequence,
-    build_two_stream,
-    load_sequence,
-)
+from deg_core.stages.networks import Extractor, Motion, load_sequence
 
 CPU = torch.device("cpu")
 NORMALIZATION = {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}
@@ -25,13 +19,13 @@ NORMALIZATION = {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}
 def motion_of(**settings):
     chosen = replace(tiny.FLOW, **settings)
     torch.manual_seed(0)
-    network = flow.build(chosen.network, n_frames=chosen.clip, width=chosen.width).eval()
+    network = flow.build(chosen).eval()
     return Motion(network, chosen.clip, NORMALIZATION, "sha")
 
 
 def extractor_of(motion, **settings):
     torch.manual_seed(1)
-    network = build_two_stream(replace(tiny.FEATURES, **settings), motion, 2)
+    network = two_stream.build(replace(tiny.FEATURES, **settings), motion.network, 2)
     return Extractor(motion, network.eval(), CPU)
 
 
@@ -79,7 +73,7 @@ def test_motion_has_no_gradient():
 
 def test_settings_of_a_model_that_nobody_knows(tmp_path):
     """A file of a later version of this program, say."""
-    network = flow.build("tiny_motion_net", n_frames=5, width=0.1)
+    network = flow.build(tiny.FLOW)
     settings = to_dict(tiny.FLOW) | {"depth": 3}
     files.save(
         tmp_path / "m.pt", stage="train_flow", network=network, settings=settings,
@@ -91,7 +85,7 @@ def test_settings_of_a_model_that_nobody_knows(tmp_path):
 
 def test_a_model_of_another_number_of_behaviors(tmp_path):
     settings = SequenceSettings(hidden=4)
-    network = build_sequence(settings, n_features=6, n_behaviors=3)
+    network = sequence.build(settings, n_features=6, n_behaviors=3)
     files.save(
         tmp_path / "m.pt", stage="train_sequence", network=network, settings=to_dict(settings),
         behaviors=["a", "b"], n_features=6,
@@ -103,7 +97,7 @@ def test_a_model_of_another_number_of_behaviors(tmp_path):
 @pytest.mark.parametrize("name", ["tgm_late", "tgm", "linear"])
 def test_sequence_settings_reach_the_network(name):
     settings = SequenceSettings(network=name, dropout=0.3, n_layers=2, filter_length=7)
-    network = build_sequence(settings, n_features=6, n_behaviors=3).network
+    network = sequence.build(settings, n_features=6, n_behaviors=3).network
     dropouts = {m.p for m in network.modules() if isinstance(m, torch.nn.Dropout)}
     assert dropouts == ({0.3, 0.5} if name == "tgm_late" else {0.3})
     if name != "linear":

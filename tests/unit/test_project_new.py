@@ -15,7 +15,7 @@ from deg_core.table import read_videos
 
 def test_what_is_written_can_be_read(tmp_path):
     folder = tmp_path / "my project"
-    new.create(folder, behaviors=["groom", "rear"])
+    new.create(folder, behaviors=["groom", "rear"], environment={})
     config = load_config(folder / "config.yaml")
     assert config["behaviors"] == ["groom", "rear"]
     assert read_videos(folder / "videos.tsv") == []
@@ -25,7 +25,7 @@ def test_what_is_written_can_be_read(tmp_path):
 
 
 def test_every_commented_line_is_a_valid_setting_with_its_default(tmp_path):
-    text = new.config_text(["groom"])
+    text = new.config_text(["groom"], DEFAULT_PRESETS, "so")
     # Lines such as "# splits: {...}": what a user gets by removing the number sign.
     shown = yaml.safe_load(re.sub(r"^# (?=\w+: \{)", "", text, flags=re.MULTILINE))
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(shown))
@@ -39,24 +39,34 @@ def test_every_commented_line_is_a_valid_setting_with_its_default(tmp_path):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_is_mentioned(preset):
-    assert preset in new.config_text([])
+    assert preset in new.config_text([], [], "")
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [({}, ["lite"]), ({"CUDA_VISIBLE_DEVICES": "0"}, ["fast", "lite"])],
+)
+def test_presets_suit_the_machine(tmp_path, environment, expected, capsys):
+    new.create(tmp_path / "p", behaviors=["groom"], environment=environment)
+    assert load_config(tmp_path / "p" / "config.yaml")["presets"] == expected
+    assert f"presets {', '.join(expected)}, since there is " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["no", "1", "wet dog shake", "Fußputzen", "a: b"])
 def test_odd_names_of_behaviors_survive_yaml(tmp_path, name):
-    new.create(tmp_path / "p", behaviors=[name])
+    new.create(tmp_path / "p", behaviors=[name], environment={})
     assert load_config(tmp_path / "p" / "config.yaml")["behaviors"] == [name]
 
 
 def test_behaviors_may_follow_later(tmp_path, capsys):
-    new.create(tmp_path / "p", behaviors=[])
+    new.create(tmp_path / "p", behaviors=[], environment={})
     assert yaml.safe_load((tmp_path / "p" / "config.yaml").read_text())["behaviors"] == []
     assert "1. name the behaviors in" in capsys.readouterr().err
 
 
 def test_a_name_that_cannot_be_used_makes_nothing(tmp_path):
     with pytest.raises(ConfigError, match="background"):
-        new.create(tmp_path / "p", behaviors=["background"])
+        new.create(tmp_path / "p", behaviors=["background"], environment={})
     assert not (tmp_path / "p").exists()
 
 
@@ -64,14 +74,14 @@ def test_a_name_that_cannot_be_used_makes_nothing(tmp_path):
 def test_an_existing_project_is_refused_and_left_alone(tmp_path, name):
     (tmp_path / name).write_text("mine")
     with pytest.raises(ConfigError, match="exists already"):
-        new.create(tmp_path, behaviors=["groom"])
+        new.create(tmp_path, behaviors=["groom"], environment={})
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "mine"
 
 
 def test_other_files_in_the_folder_are_left_alone(tmp_path):
     (tmp_path / ".gitignore").write_text("mine")
-    new.create(tmp_path, behaviors=["groom"])
+    new.create(tmp_path, behaviors=["groom"], environment={})
     assert (tmp_path / ".gitignore").read_text() == "mine"
     assert (tmp_path / "config.yaml").exists()
 
@@ -79,4 +89,4 @@ def test_other_files_in_the_folder_are_left_alone(tmp_path):
 def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="cannot be made"):
-        new.create(tmp_path / "file" / "p", behaviors=["groom"])
+        new.create(tmp_path / "file" / "p", behaviors=["groom"], environment={})

@@ -1,7 +1,7 @@
 """Settings: declared once, merged in the right order, read strictly."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -15,6 +15,7 @@ from deg_core.settings import (
     ImportSettings,
     LabelSettings,
     SequenceSettings,
+    changed,
     from_dict,
     from_json,
     schema_of,
@@ -163,7 +164,7 @@ def test_text_or_nothing():
         ("[1]", r"expected a JSON object, got \[1\]"),
         ('{"epoch": 5}', "'epoch' was unexpected"),
         ('{"epochs": "5"}', "epochs: '5' is not of type 'integer'"),
-        ('{"epochs": 0}', "epochs: 0 is less than the minimum of 1"),
+        ('{"epochs": -1}', "epochs: -1 is less than the minimum of 0"),
         ('{"lr": 0}', "lr: 0 is less than or equal to the minimum of 0"),
         ('{"backbone": "vgg"}', "backbone: 'vgg' is not one of"),
         ('{"streams": ["sound"]}', r"streams\.0: 'sound' is not one of"),
@@ -204,3 +205,28 @@ def test_whole_numbers_stay_whole():
     assert (settings.lr, type(settings.lr)) == (1.0, float)
     assert from_dict(ImportSettings, {"size": [32.0, 48]}).size == (32, 48)
     assert all(type(n) is int for n in from_dict(ImportSettings, {"size": [32.0, 48]}).size)
+
+
+def test_what_equals_a_default_is_not_passed_on():
+    values = to_dict(replace(FeatureSettings(), lr=0.5, augment=AugmentSettings(hue=0.0)))
+    assert changed(FeatureSettings, values) == {"lr": 0.5, "augment": {"hue": 0.0}}
+    assert changed(FeatureSettings, to_dict(FeatureSettings())) == {}
+    assert from_dict(FeatureSettings, changed(FeatureSettings, values)) == from_dict(
+        FeatureSettings, values
+    )
+
+
+def test_what_has_no_default_is_passed_on():
+    assert changed(FeatureSettings, {"of_another_version": 1}) == {"of_another_version": 1}
+
+
+@pytest.mark.parametrize(("given", "expected"), [(5, 5), (5.0, 5), ("auto", "auto")])
+def test_a_count_or_auto(given, expected):
+    found = from_dict(FeatureSettings, {"batch_size": given}).batch_size
+    assert (found, type(found)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize("given", ["all", 0, 2.5, None])
+def test_neither_count_nor_auto(given):
+    with pytest.raises(ConfigError, match="batch_size"):
+        from_dict(FeatureSettings, {"batch_size": given})

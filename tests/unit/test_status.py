@@ -70,7 +70,7 @@ def test_everything_up_to_date(folder):
 
 def test_a_project_without_videos_needs_no_plan(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(plan, "planned", lambda *_, **__: pytest.fail("asked for a plan"))
-    new.create(tmp_path / "p", behaviors=["groom"])
+    new.create(tmp_path / "p", behaviors=["groom"], environment={})
     assert status.show(tmp_path / "p", environment={}) == 0
     assert f"none yet; add some with `deg add {tmp_path / 'p'} VIDEO`" in capsys.readouterr().out
 

@@ -16,15 +16,16 @@ from deg_core.learn.clips import ClipSource
 from deg_core.learn.losses import focal_bce
 from deg_core.models import files
 from deg_core.settings import FeatureSettings, from_dict
+from deg_core.stages.criterion import count
 from deg_core.stages.networks import Motion, load_two_stream
 from deg_core.stages.train_features import (
     FeatureTask,
-    chosen_by,
-    count,
+    hand_over,
     known_frames,
     rarity,
     read_labels,
 )
+from deg_core.stages.training import Training
 
 CPU = torch.device("cpu")
 PLAIN = {"inputs": ("frame",)}  # no background
@@ -62,12 +63,6 @@ def test_known_frames():
     labels = [np.array([[0, -1], [-1, -1], [1, 1]]), np.array([[-1, -1], [-1, 0]])]
     # A frame of which one behavior is known takes part.
     assert known_frames(labels).tolist() == [[0, 0], [0, 2], [1, 1]]
-
-
-def test_count():
-    positives, negatives = count([np.array([[0, -1], [1, -1]]), np.array([[1, 0]])])
-    assert positives.tolist() == [2, 0]
-    assert negatives.tolist() == [1, 1]
 
 
 def test_rarity_by_hand():
@@ -126,7 +121,7 @@ def test_partly_unknown_frames_count_for_what_is_known(tiny_project):
         assert (head.weight.grad[1] == 0).all()
     assert torch.equal(batch.clips, clips)  # bytes are not what augmentation changes
     # Both weights of what is never known are as if there were as many of both.
-    assert task.pos_weight[1] == 1.0
+    assert task.criterion.pos_weight[1] == 1.0
 
 
 def test_unknown_validation_frames_are_left_out(tiny_project):
@@ -142,7 +137,9 @@ def test_unknown_validation_frames_are_left_out(tiny_project):
     clips = task.val_source.batch(np.stack([np.zeros_like(frames), frames], 1)).clips
     with torch.inference_mode():
         logits = task.extractor.score_bytes(clips).logits
-    expected = focal_bce(logits, torch.from_numpy(hidden[0][frames]), pos_weight=task.pos_weight)
+    expected = focal_bce(
+        logits, torch.from_numpy(hidden[0][frames]), pos_weight=task.criterion.pos_weight
+    )
     assert before["loss"] == pytest.approx(expected.item(), rel=1e-5)
 
 
@@ -150,9 +147,6 @@ def test_unknown_validation_frames_are_left_out(tiny_project):
 
 
 def test_f1_chooses_unless_nothing_occurs(tiny_project, capsys):
-    assert chosen_by([np.array([[0], [1]])]) == ("f1_macro", "higher")
-    assert chosen_by([np.array([[0], [-1]])]) == ("loss", "lower")
-    assert "the best epoch is chosen by the loss" in capsys.readouterr().err
     absent = [np.zeros((40, 2), np.int8)]
     task = task_of(tiny_project, val_labels=absent)
     assert (task.metric, task.direction) == ("loss", "lower")
@@ -235,6 +229,9 @@ def test_the_motion_network_stays_frozen(tiny_project, monkeypatch):
         {"streams": ("flow",)},
         {"fusion": "concatenate", "inputs": ("background_difference",)},
         {"oversampling_exp": 0.5, "schedule": "cosine", "grad_clip": 1.0},
+        {"precision": "bfloat16", "ema": 0.9},
+        {"batch_size": "auto", "final_bn": True},
+        {"curriculum": True, "fusion": "concatenate"},
     ],
 )
 def test_variants_train(tiny_project, tmp_path, settings):
@@ -242,6 +239,107 @@ def test_variants_train(tiny_project, tmp_path, settings):
     motion = Motion.load(tiny_project / "models/flow/tiny.pt", CPU)
     network, _ = load_two_stream(model, motion, CPU)
     assert network is not None
+
+
+# --- one stream after the other
+
+
+def test_a_curriculum_trains_each_stream_and_then_both(tiny_project, tmp_path):
+    settings = {"curriculum": True, "epochs": 2}
+    model = tiny.train_features(tiny_project, tmp_path / "f.pt", settings=settings)
+    history = pd.read_csv(model.with_suffix(".history.csv"))
+    assert history["phase"].tolist() == ["spatial"] * 2 + ["flow"] * 2 + ["both"] * 2
+    assert history["epoch"].tolist() == [1, 2] * 3
+    assert not list(tmp_path.rglob("last.pt"))
+
+
+def test_streams_go_on_from_what_they_learned_alone(tiny_project, tmp_path, monkeypatch):
+    """The best weights of each phase, by the names that the whole network has for them."""
+    seen, fit = {}, Training.fit
+
+    def look(self, task, loaded, *, phase=""):
+        before = {k: v.clone() for k, v in task.network.state_dict().items()}
+        fitted = fit(self, task, loaded, phase=phase)
+        seen[phase] = (before, {k: v.clone() for k, v in task.network.state_dict().items()})
+        return fitted
+
+    monkeypatch.setattr(Training, "fit", look)
+    tiny.train_features(tiny_project, tmp_path / "f.pt", settings={"curriculum": True})
+    assert list(seen) == ["spatial", "flow", "both"]
+    start = seen["both"][0]
+    for stream in ("spatial", "flow"):
+        before, after = seen[stream]
+        assert all(key.startswith(f"{stream}.") for key in after)
+        assert not equal(before, after)
+        assert equal(after, {key: start[key] for key in after})
+    assert start.keys() == seen["spatial"][1].keys() | seen["flow"][1].keys()
+
+
+def test_a_killed_curriculum_goes_on_in_its_phase(tiny_project, tmp_path, monkeypatch):
+    settings = {"curriculum": True, "epochs": 2}
+    whole = tiny.train_features(tiny_project, tmp_path / "whole/f.pt", settings=settings)
+    loss, calls = FeatureTask.loss, []
+
+    def die_in_the_second_phase(task, batch, generator):
+        calls.append(task.settings.streams)
+        if calls.count(("flow",)) == 4:
+            raise KeyboardInterrupt
+        return loss(task, batch, generator)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FeatureTask, "loss", die_in_the_second_phase)
+        with pytest.raises(KeyboardInterrupt):
+            tiny.train_features(tiny_project, tmp_path / "cut/f.pt", settings=settings)
+    calls.clear()
+    monkeypatch.setattr(FeatureTask, "loss", die_in_the_second_phase)
+    cut = tiny.train_features(tiny_project, tmp_path / "cut/f.pt", settings=settings)
+    assert ("spatial",) not in calls  # that phase is done
+    weights = [files.load(m, stage="train_features")["state_dict"] for m in (whole, cut)]
+    assert equal(*weights)
+
+
+def equal(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
+def test_a_network_is_handed_what_fits(tiny_project):
+    both = task_of(tiny_project, fusion="concatenate").network
+    alone = task_of(tiny_project, streams=("flow",), seed=1).network
+    head = alone.flow.head.weight.clone()
+    hand_over(both, alone)
+    assert torch.equal(alone.flow.backbone.body[0][0].weight, both.flow.backbone.body[0][0].weight)
+    assert torch.equal(alone.flow.head.weight, head)  # the whole has no such layer
+
+
+# --- weights to start from
+
+
+def test_weights_of_a_model_file(tiny_project, tmp_path):
+    first = tiny_project / "models/features/tiny.pt"
+    settings = {"weights": str(first), "epochs": 0}
+    model = tiny.train_features(tiny_project, tmp_path / "f.pt", settings=settings)
+    found, given = (files.load(m, stage="train_features")["state_dict"] for m in (model, first))
+    assert equal(found, given)
+    record = json.loads(model.with_suffix(".run.json").read_text())
+    assert record["weights"]["loaded"] == str(first)
+    assert record["weights"]["sha256"] == files.load(first, stage="train_features")["sha256"]
+    assert (record["weights"]["matched"], record["weights"]["missing"]) == (len(given), [])
+    assert record["best_epoch"] == 0
+
+
+def test_training_from_weights_stays_near_them(tiny_project, tmp_path):
+    first = tiny_project / "models/features/tiny.pt"
+    key, moved = "spatial.backbone.body.0.0.weight", {}
+    given = files.load(first, stage="train_features")["state_dict"][key]
+    for strength in (0.0, 1e3):
+        settings = {"weights": str(first), "l2_sp": strength, "epochs": 3}
+        model = tiny.train_features(tiny_project, tmp_path / f"{strength}.pt", settings=settings)
+        found = files.load(model, stage="train_features")["state_dict"][key]
+        moved[strength] = (found - given).abs().max().item()
+    assert 0 < moved[1e3] < moved[0.0]
+
+
+# --- odd labels
 
 
 def test_one_behavior(tiny_project, tmp_path):

@@ -159,7 +159,7 @@ def test_unknown_frames_have_no_gradient():
     task = task_of([labels], network="linear", dropout=0.0, batch_size=8)
     batch = next(task.batches(0, 0))
     logits = []
-    task.network.register_forward_hook(lambda *args: logits.append(args[2]))
+    task.network.network.register_forward_hook(lambda *args: logits.append(args[2]))
     loss = task.loss(batch, torch.Generator())
     (gradient,) = torch.autograd.grad(loss, logits)
     unknown = batch.labels < 0
@@ -176,7 +176,7 @@ def test_validation_scores_whole_videos():
         found = task.validate()
         scores = [task.network(torch.from_numpy(x.T)[None])[0].T for x in task.val_features]
     expected = focal_bce(
-        torch.cat(scores), torch.from_numpy(np.concatenate(labels)), pos_weight=task.pos_weight
+        torch.cat(scores), torch.from_numpy(np.concatenate(labels)), pos_weight=task.criterion.pos_weight
     )
     assert found["loss"] == pytest.approx(expected.item(), rel=1e-5)
     assert set(found) == {"loss", "f1_macro", "average_precision_macro"}

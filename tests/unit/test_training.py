@@ -1,4 +1,4 @@
-"""What the trainings share: which changes start them anew, and what they publish."""
+"""What the trainings share: which changes start them anew, batch sizes, and what they publish."""
 
 import json
 import math
@@ -8,57 +8,136 @@ import pandas as pd
 import pytest
 import tiny
 import torch
+from torch import nn
 
 from deg_core import versions
+from deg_core.learn.device import Precision
 from deg_core.learn.fit import Fitted
-from deg_core.stages.training import fingerprint, publish_training
+from deg_core.models import files
+from deg_core.models.weights import Loaded
+from deg_core.stages.training import Training, joined_histories, paths
+
+CPU = torch.device("cpu")
+
+
+class Task:
+    """A linear layer whose step keeps little memory."""
+
+    precision = Precision(CPU, torch.float32)
+
+    def __init__(self, settings):
+        self.settings, self.network = settings, nn.Linear(3, 2)
+        self.trials = []
+
+    def trial(self, n):
+        self.trials.append(n)
+        return self.network(torch.ones(n, 3)).exp().sum()
 
 
 @pytest.fixture
 def inputs(tmp_path):
-    paths = [tmp_path / "a.h5", tmp_path / "b.csv"]
-    for path in paths:
+    found = [tmp_path / "a.h5", tmp_path / "b.csv"]
+    for path in found:
         path.write_text(path.name)
-    return paths
+    return found
+
+
+def training(inputs, *ids, stage="train_flow", settings=tiny.FLOW, state="state"):
+    folder = inputs[0].parent / state
+    return Training(stage, settings, tuple(inputs), ids or ("m1", "m2"), folder, CPU, 3)
 
 
 def test_the_same_training_has_the_same_fingerprint(inputs, tmp_path):
-    first = fingerprint("train_flow", tiny.FLOW, inputs, "m1", "m2")
-    assert fingerprint("train_flow", replace(tiny.FLOW), inputs, "m1", "m2") == first
+    first = training(inputs).fingerprint
+    assert training(inputs, settings=replace(tiny.FLOW)).fingerprint == first
     moved = tmp_path / "moved"  # a project's folder may move while a training waits
     moved.mkdir()
     others = [path.rename(moved / path.name) for path in inputs]
-    assert fingerprint("train_flow", tiny.FLOW, others, "m1", "m2") == first
+    assert training(others).fingerprint == first
 
 
 def test_any_change_makes_another(inputs, monkeypatch):
     found = {
-        fingerprint("train_flow", tiny.FLOW, inputs, "m1", "m2"),
-        fingerprint("train_features", tiny.FLOW, inputs, "m1", "m2"),
-        fingerprint("train_flow", replace(tiny.FLOW, lr=2e-3), inputs, "m1", "m2"),
-        fingerprint("train_flow", replace(tiny.FLOW, seed=1), inputs, "m1", "m2"),
-        fingerprint("train_flow", tiny.FLOW, inputs, "m2", "m1"),
-        fingerprint("train_flow", tiny.FLOW, inputs, "m1"),
-        fingerprint("train_flow", tiny.FLOW, inputs[::-1], "m1", "m2"),
+        training(inputs).fingerprint,
+        training(inputs, stage="train_features").fingerprint,
+        training(inputs, settings=replace(tiny.FLOW, lr=2e-3)).fingerprint,
+        training(inputs, settings=replace(tiny.FLOW, seed=1)).fingerprint,
+        training(inputs, "m2", "m1").fingerprint,
+        training(inputs, "m1").fingerprint,
+        training(inputs[::-1]).fingerprint,
     }
     inputs[0].write_text("other")
-    found.add(fingerprint("train_flow", tiny.FLOW, inputs, "m1", "m2"))
+    found.add(training(inputs).fingerprint)
     monkeypatch.setitem(versions.VERSIONS, "train_flow", 99)
-    found.add(fingerprint("train_flow", tiny.FLOW, inputs, "m1", "m2"))
+    found.add(training(inputs).fingerprint)
     assert len(found) == 9
 
 
-def test_what_is_published(tmp_path):
+def test_what_is_published(inputs, tmp_path):
     history = pd.DataFrame({"epoch": [1], "val_loss": [math.nan], "train_loss": [0.5]})
     fitted = Fitted(history, {"best": math.nan, "best_epoch": 1})
-    publish_training(
-        fitted, history=tmp_path / "h.csv", record=tmp_path / "r.json", settings=tiny.FLOW,
-        device=torch.device("cpu"), threads=3, videos=["m1"],
+    about, task = training(inputs), Task(tiny.FLOW)
+    (tmp_path / "state" / "flow").mkdir(parents=True)
+    for name in ("last.pt", "flow/last.pt", "batch.json"):
+        (tmp_path / "state" / name).touch()
+    about.publish(
+        task, fitted, Loaded(), model=tmp_path / "m.pt", history=tmp_path / "h.csv",
+        record=tmp_path / "r.json", in_record={"videos": ["m1"]}, in_model={"behaviors": ["rear"]},
     )  # fmt: skip
     assert (tmp_path / "h.csv").read_text() == "epoch,val_loss,train_loss\n1,,0.5\n"
     record = json.loads((tmp_path / "r.json").read_text())
     assert record["best"] is None  # JSON knows no NaN
     assert record["settings"]["augment"]["flip_lr"] == 0.5
     assert (record["threads"], record["device"], record["videos"]) == (3, "cpu", ["m1"])
+    assert (record["precision"], record["batch_size"]) == ("float32", tiny.FLOW.batch_size)
+    assert record["weights"]["loaded"] is None
     assert set(record["packages"]) >= {"deg-core", "torch", "numpy"}
     assert {"python", "platform", "seed"} <= set(record)
+    model = files.load(tmp_path / "m.pt", stage="train_flow")
+    assert (model["behaviors"], model["version"]) == (["rear"], versions.VERSIONS["train_flow"])
+    assert not [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+
+
+# --- batch size
+
+
+def test_a_number_is_left_as_it_is(inputs):
+    task = Task(tiny.FLOW)
+    training(inputs).with_batch_size(task, 100)
+    assert task.settings is tiny.FLOW
+    assert task.trials == []
+
+
+def test_auto_becomes_a_number_and_stays_it(inputs):
+    auto = replace(tiny.FLOW, batch_size="auto")
+    task, about = Task(auto), training(inputs, settings=auto)
+    about.with_batch_size(task, 100)
+    assert task.settings.batch_size == 64  # the largest power of two of 100 samples
+    again = Task(auto)
+    about.with_batch_size(again, 1000)  # less memory may be free when a training goes on
+    assert again.settings.batch_size == 64
+    assert again.trials == []
+    other = Task(auto)
+    training(inputs, "m3", settings=auto).with_batch_size(other, 1000)
+    assert other.settings.batch_size == 512
+    (inputs[0].parent / "state" / "batch.json").write_text("{")
+    about.with_batch_size(again := Task(auto), 100)
+    assert again.settings.batch_size == 64
+
+
+# --- small things
+
+
+def test_histories_are_joined_in_order():
+    tables = {
+        name: Fitted(pd.DataFrame({"epoch": epochs}), {})
+        for name, epochs in {"spatial": [1, 2], "both": [1]}.items()
+    }
+    joined = joined_histories(tables)
+    assert joined["phase"].tolist() == ["spatial", "spatial", "both"]
+    assert joined["epoch"].tolist() == [1, 2, 1]
+    assert joined.index.tolist() == [0, 1, 2]
+
+
+def test_paths(tmp_path):
+    assert paths(tmp_path, ["m1", "m2"], ".h5") == [tmp_path / "m1.h5", tmp_path / "m2.h5"]
