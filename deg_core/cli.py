@@ -206,7 +206,7 @@ def _new(rest: Arguments) -> int:
         help="what your labels call the behaviors; config.yaml can be edited later",
     )  # fmt: skip
     chosen = parser.parse_args(rest)
-    new.create(chosen.folder, behaviors=chosen.behaviors)
+    new.create(chosen.folder, behaviors=chosen.behaviors, environment=os.environ)
     return 0
 
 
@@ -278,6 +278,44 @@ def _demo(rest: Arguments) -> int:
     return demo.demo(options=parser.parse_known_args(rest)[1], environment=os.environ)
 
 
+def _import_model(rest: Arguments) -> int:
+    from deg_core.project import import_model
+
+    parser = _parser(
+        "import-model",
+        "Make a model file of a checkpoint of DeepEthogram; nothing in it is executed.\n\n"
+        "It prints what to write into config.yaml, so that a training starts from these weights\n"
+        "or uses them as they are.",
+        project=False,
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="checkpoint.pt, or a .ckpt")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="OUT.pt",
+        help="where to; a feature extractor's flow generator comes beside it, as OUT.flow.pt",
+    )  # fmt: skip
+    parser.add_argument(
+        "--preset", choices=import_model.PRESETS,
+        help="refuse the network of another preset; default: take any",
+    )  # fmt: skip
+    parser.add_argument(
+        "--behaviors", nargs="+", metavar="NAME",
+        help="in the order of the training, no background; default: those of its config.yaml",
+    )  # fmt: skip
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE",
+        help="configuration of its run or project; default: config.yaml beside FILE or above",
+    )  # fmt: skip
+    parser.add_argument(
+        "--transfer", action="store_true",
+        help="its behaviors are not wanted, only what comes before its last layers",
+    )  # fmt: skip
+    chosen = parser.parse_args(rest)
+    return import_model.import_model(
+        chosen.file, out=chosen.out, preset=chosen.preset, behaviors=chosen.behaviors,
+        config=chosen.config, transfer=chosen.transfer,
+    )  # fmt: skip
+
+
 def _report(rest: Arguments) -> int:
     from deg_core.project import report
 
@@ -296,6 +334,7 @@ EVERYDAY: dict[str, Command] = {
     "run": Command("compute what is missing or stale", _run),
     "status": Command("show what is done, what is stale, and why", _status),
     "report": Command("write one page with all results", _report),
+    "import-model": Command("make a model file of a checkpoint of DeepEthogram", _import_model),
     "demo": Command("run the bundled example", _demo),
 }
 

@@ -10,6 +10,7 @@ from deg_core.config import check_config, read_yaml
 from deg_core.errors import ConfigError
 from deg_core.project.findings import Finding
 from deg_core.project.folder import CONFIG, Project, require_project, table_path
+from deg_core.starting import weights_problems
 from deg_core.table import Video, read_videos
 
 
@@ -49,10 +50,11 @@ def readable_config(path: Path) -> tuple[dict[str, Any], list[Finding]]:
     except ConfigError as error:
         return {"behaviors": []}, [Finding(str(error))]
     try:
-        return check_config(raw, str(path)), []
+        config = check_config(raw, str(path))
     except ConfigError as error:
         texts = all_problems(raw, str(path)) or [str(error)]
         return usable_part(raw), [Finding(text) for text in dict.fromkeys(texts)]
+    return config, [Finding(text) for text in weights_problems(config, project=path.parent)]
 
 
 def all_problems(config: Any, source: str) -> list[str]:

@@ -37,7 +37,7 @@ behaviors: [groom]
 featurs: {}
 import: {size: [96], sise: 3}
 features:
-  common: {lr: fast, epochs: 0}
+  common: {lr: fast, epochs: -1}
 splits: {val: 0.6, test: 0.6}
 """
     folder = write(tmp_path / "p", config)
@@ -82,6 +82,16 @@ def test_settings_of_the_wrong_form_are_one_finding(tmp_path, config, word):
     _, findings = check_settings.examine_settings(write(tmp_path / "p", config))
     (text,) = texts(findings)
     assert word in text
+
+
+def test_weights_that_are_missing_are_found(tmp_path):
+    config = "behaviors: [groom]\nflow: {common: {weights: a.pt}}\nsequence: {lite: {epochs: 0}}\n"
+    folder = write(tmp_path / "p", config)
+    missing, unusable = texts(check_settings.examine_settings(folder)[1])
+    assert f"{folder / 'a.pt'}: no such file" in missing
+    assert "sequence (preset lite): epochs: 0 uses a model file as it is" in unusable
+    (folder / "a.pt").touch()
+    assert texts(check_settings.examine_settings(folder)[1]) == [unusable]
 
 
 def test_own_presets_are_known_to_the_other_sections():

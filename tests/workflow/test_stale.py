@@ -169,6 +169,12 @@ def test_behaviors_reordered(project):
     assert rules(project.plan()) == RULES - untouched
 
 
+def test_exclusive_groups(project):
+    project.configure(exclusive_groups=[["rear", "groom"]])
+    untouched = {"import_video", "video_stats", "merge_stats", "train_flow"}
+    assert rules(project.plan()) == RULES - untouched
+
+
 def test_another_annotator(project):
     project.configure(labels={"annotator": "anna"})
     plan = project.plan()

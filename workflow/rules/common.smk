@@ -7,9 +7,11 @@ import sysconfig
 from deg_core.config import check_config
 from deg_core.data.labels import positive_frames
 from deg_core.errors import DegError
+from deg_core.groups import to_text
 from deg_core.presets import DEFAULT_PRESETS, PER_PRESET, resolve
-from deg_core.settings import to_json
+from deg_core.settings import SECTIONS, changed, to_json
 from deg_core.splits import ALL, FINAL, plan
+from deg_core.starting import check_weights, weights_file
 from deg_core.table import check_usable, is_drawn, read_videos, size_of
 from deg_core.versions import VERSIONS
 
@@ -20,6 +22,7 @@ os.environ.update(PATH=os.pathsep.join([sysconfig.get_path("scripts"), *os.get_e
 def read_project():
     """Return the settings, the video table and the videos of each run."""
     settings = check_config(config, " + ".join(map(os.path.relpath, workflow.configfiles)))
+    check_weights(settings, project=Path())
     table = Path(settings.get("videos", "videos.tsv"))
     videos = read_videos(table, project=Path())
     check_usable(videos, table, project=Path(), drawn=drawn_into(settings))
@@ -49,6 +52,8 @@ except DegError as error:
 # Sorted, so that another order of the table's rows is no change.
 PRETRAIN = sorted(video.video for video in VIDEOS.values() if video.pretrain)
 LABELED = sorted(video.video for video in VIDEOS.values() if video.labels)
+# Exclusive groups as one line of JSON; another order of groups or members is no change.
+GROUPS = to_text(SETTINGS.get("exclusive_groups", []), SETTINGS["behaviors"])
 PRESETS = SETTINGS.get("presets", DEFAULT_PRESETS)
 PARTS = {run.name: parts for run, parts in PLAN.items()}
 RUNS = list(PLAN)
@@ -104,18 +109,28 @@ def per_video(pattern, *parts):
     return files
 
 
+def weights_of(section):
+    """Input function: the model file that a training starts from, if it starts from one."""
+
+    def files(wildcards):
+        file = weights_file(resolve(SETTINGS, section, wildcards.preset)["weights"])
+        return [] if file is None else str(file)
+
+    return files
+
+
 # --- parameters
 
 
 def settings_of(section):
-    """Parameter: the settings of a section as one line of JSON, for the wildcards' preset."""
+    """Parameter: what a section changes against the defaults, as one line of JSON."""
 
     def text(wildcards):
         preset = wildcards.preset if section in PER_PRESET else None
         values = resolve(SETTINGS, section, preset)
         if section == "labels":
             values["behaviors"] = SETTINGS["behaviors"]
-        return to_json(values)
+        return to_json(changed(SECTIONS[section], values))
 
     return text
 

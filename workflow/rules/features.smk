@@ -8,6 +8,7 @@ rule train_features:
         backgrounds=per_video("results/stats/{video}.background.png", "train", "val"),
         stats="results/stats/rgb.json",
         flow="results/models/flow/{preset}.pt",
+        weights=weights_of("features"),
     output:
         model="results/models/features/{preset}/{split}/{n_train}.pt",
         history="results/models/features/{preset}/{split}/{n_train}.history.csv",
@@ -25,12 +26,14 @@ rule train_features:
         runtime=minutes(480),
     params:
         videos=flags_of(train_videos="train", val_videos="val"),
+        groups=GROUPS,
         settings=settings_of("features"),
         version=VERSIONS["train_features"],
         state="state/train_features/{preset}/{split}/{n_train}",
     shell:
         "deg train-features"
         " {params.videos}"
+        " --groups {params.groups:q}"
         " --imports results/import"
         " --labels results/labels"
         " --backgrounds results/stats"

@@ -5,6 +5,7 @@ rule train_flow:
     input:
         imports=expand("results/import/{video}.h5", video=PRETRAIN),
         stats="results/stats/rgb.json",
+        weights=weights_of("flow"),
     output:
         model="results/models/flow/{preset}.pt",
         history="results/models/flow/{preset}.history.csv",

@@ -45,6 +45,7 @@ rule import_labels:
         runtime=minutes(10),
     params:
         settings=settings_of("labels"),
+        groups=GROUPS,
         version=VERSIONS["import_labels"],
     shell:
         "deg import-labels"
@@ -52,4 +53,5 @@ rule import_labels:
         " --store {input.store:q}"
         " --out {output.labels:q}"
         " --settings {params.settings:q}"
+        " --groups {params.groups:q}"
         " &> {log:q}"

@@ -5,6 +5,7 @@ rule train_sequence:
     input:
         features=per_video("results/features/{run}/{video}.h5", "train", "val"),
         labels=per_video("results/labels/{video}.csv", "train", "val"),
+        weights=weights_of("sequence"),
     output:
         model="results/models/sequence/{preset}/{split}/{n_train}.pt",
         history="results/models/sequence/{preset}/{split}/{n_train}.history.csv",
@@ -22,12 +23,14 @@ rule train_sequence:
         runtime=minutes(240),
     params:
         videos=flags_of(train_videos="train", val_videos="val"),
+        groups=GROUPS,
         settings=settings_of("sequence"),
         version=VERSIONS["train_sequence"],
         state="state/train_sequence/{preset}/{split}/{n_train}",
     shell:
         "deg train-sequence"
         " {params.videos}"
+        " --groups {params.groups:q}"
         " --features results/features/{wildcards.preset}/{wildcards.split}/{wildcards.n_train}"
         " --labels results/labels"
         " --settings {params.settings:q}"

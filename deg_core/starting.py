@@ -1,0 +1,75 @@
+"""Which file a training starts from: what `weights` in config.yaml says, before any torch.
+
+The rules ask for the files, since a file is an input; they and `deg doctor` ask what is wrong.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from deg_core.errors import ConfigError
+from deg_core.presets import DEFAULT_PRESETS, PER_PRESET, resolve
+
+NONE, IMAGENET = "none", "imagenet"
+WITH_IMAGENET = ("resnet18", "resnet50")  # backbones of which torchvision has such weights
+
+
+def weights_file(weights: str) -> Path | None:
+    """Return the file that a value of ``weights`` names, if it names one."""
+    return None if weights in (NONE, IMAGENET) else Path(weights)
+
+
+def check_weights(config: Mapping[str, Any], *, project: Path) -> None:
+    """Check what the trainings of a project start from.
+
+    Parameters
+    ----------
+    config
+        The project's configuration, checked.
+    project
+        Its folder, to which names of files are relative.
+
+    Raises
+    ------
+    ConfigError
+        If a file is missing, there are no such weights, or weights that do not exist are to be
+        used as they are.
+    """
+    for problem in weights_problems(config, project=project):
+        raise ConfigError(problem)
+
+
+def weights_problems(config: Mapping[str, Any], *, project: Path) -> Iterator[str]:
+    """Yield all that `check_weights` would complain about, each once."""
+    told = set()
+    for preset in config.get("presets") or DEFAULT_PRESETS:
+        for section in PER_PRESET:
+            problem = _problem(resolve(config, section, preset), section, project)
+            if problem and (section, problem) not in told:
+                told.add((section, problem))
+                yield f"config.yaml: {section} (preset {preset}): {problem}"
+
+
+def _problem(settings: Mapping[str, Any], section: str, project: Path) -> str | None:
+    weights, file = settings["weights"], weights_file(settings["weights"])
+    if weights == IMAGENET and section != "features":
+        return (
+            "weights: expected none or a model file, found imagenet, which only backbones of "
+            "features have; write `weights: none`."
+        )
+    if weights == IMAGENET and settings["backbone"] not in WITH_IMAGENET:
+        return (
+            f"weights: imagenet exists for {' and '.join(WITH_IMAGENET)}, not for the backbone "
+            f"{settings['backbone']}; write `weights: none`, or choose another backbone."
+        )
+    if file is None and settings["epochs"] == 0 and settings.get("network") != "difference":
+        return (
+            f"epochs: 0 uses a model file as it is, but weights is {weights}; name a model file, "
+            "or train for at least one epoch."
+        )
+    if file is not None and not (project / file).is_file():
+        return (
+            f"weights: {project / file}: no such file; give its place relative to the project "
+            "folder, or write `weights: none`."
+        )
+    return None
