@@ -123,7 +123,7 @@ class TrainSettings:
         minimum=0, exclusiveMaximum=1,
     )  # fmt: skip
     precision: Literal["auto", "float32", "bfloat16", "float16"] = setting(
-        "auto", "Number format of the computation; auto is bfloat16 or float16 on a GPU that has it."
+        "auto", "Number format of the computation; auto is bfloat16 or float16 where a GPU has it."
     )
     weight_decay: float = setting(
         1e-3, "Weight of half the sum of squared weights, biases and norms apart.", minimum=0

@@ -37,7 +37,8 @@ def test_without_driver_there_is_no_card(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("variable", "below"), [("TORCH_HOME", ""), ("XDG_CACHE_HOME", "torch"), ("HOME", ".cache/torch")]
+    ("variable", "below"),
+    [("TORCH_HOME", ""), ("XDG_CACHE_HOME", "torch"), ("HOME", ".cache/torch")],
 )
 @pytest.mark.parametrize(
     ("name", "expected"), [("resnet18-f37072fd.pth", True), ("alexnet-1.pth", False)]

@@ -175,9 +175,8 @@ def test_validation_scores_whole_videos():
     with torch.inference_mode():
         found = task.validate()
         scores = [task.network(torch.from_numpy(x.T)[None])[0].T for x in task.val_features]
-    expected = focal_bce(
-        torch.cat(scores), torch.from_numpy(np.concatenate(labels)), pos_weight=task.criterion.pos_weight
-    )
+    truth, weight = torch.from_numpy(np.concatenate(labels)), task.criterion.pos_weight
+    expected = focal_bce(torch.cat(scores), truth, pos_weight=weight)
     assert found["loss"] == pytest.approx(expected.item(), rel=1e-5)
     assert set(found) == {"loss", "f1_macro", "average_precision_macro"}
 

@@ -251,6 +251,19 @@ def test_settings_of_one_preset(stub):
     assert all("/fast/" in name or name.startswith("models/flow/fast.") for name in files)
 
 
+def test_weights_to_start_from(project):
+    weights = project.folder / "pre.pt"
+    weights.write_text("trained elsewhere")
+    project.configure(features={"fast": {"weights": "pre.pt"}})
+    plan = project.plan()
+    assert "train_features" in plan
+    assert all("/fast/" in name for name in new_files(plan))
+    project.run()
+    assert project.plan() == {}
+    weights.write_text("trained elsewhere, for longer")
+    assert new_files(project.plan()) == new_files(plan)
+
+
 # --- branches
 
 
