@@ -300,6 +300,12 @@ class ThresholdSettings:
     fallback: float = setting(
         0.5, "Threshold where none is better than min_f1.", minimum=0, maximum=1
     )
+    pull: float = setting(
+        0.1,
+        "F1 on one validation video that is given up for a threshold one unit of log odds nearer "
+        "to the fallback; on n videos 1 / sqrt(n) of it; 0 takes the highest F1 as the paper does.",
+        minimum=0,
+    )
     min_f1: float = setting(
         0.05, "F1 on validation below which a threshold is not believed.", minimum=0, maximum=1
     )

@@ -69,7 +69,13 @@ def _larger(values: Numbers, thresholds: ArrayLike) -> tuple[NDArray[np.int64], 
     return values.size - not_larger, values.size
 
 
-def choose(labels: ArrayLike, probabilities: ArrayLike, *, settings: ThresholdSettings) -> Choice:
+def choose(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    *,
+    settings: ThresholdSettings,
+    pull: float = 0.0,
+) -> Choice:
     """Return the threshold with the highest F1, the first of equals.
 
     Parameters
@@ -80,20 +86,28 @@ def choose(labels: ArrayLike, probabilities: ArrayLike, *, settings: ThresholdSe
         0..1.
     settings
         Grid, floor and fallback.
+    pull
+        F1 that is given up per unit of log odds between threshold and fallback.
 
     Returns
     -------
     Choice
         ``reason`` says whether the threshold is the best one, that one raised to the floor, or
         the fallback: where positive or negative frames are missing, and where the best F1 is
-        below ``min_f1``. ``precision``, ``recall`` and ``f1`` are those at the returned threshold;
+        below ``min_f1``, or that it was pulled from the best one. ``precision``, ``recall`` and ``f1`` are those at the returned threshold;
         NaN without a positive frame.
+
+    Notes
+    -----
+    The highest F1 of one or two videos often lies far out where the next video has none of it:
+    probabilities shift from video to video. The pull is what keeps such a threshold near the
+    middle, unless much is to be won.
     """
     thresholds = grid(settings)
     curve = _curve(labels, probabilities, thresholds)
     truth = np.asarray(labels)
     positive, negative = int((truth == 1).sum()), int((truth == 0).sum())
-    threshold, reason = _decide(curve, positive, negative, settings)
+    threshold, reason = _decide(curve, positive, negative, settings, pull)
     here = _curve(labels, probabilities, np.array([threshold]))
     scores = [float(column[0]) for column in here[1:]]
     return Choice(threshold, reason, *scores, positive, negative, curve)
@@ -105,18 +119,27 @@ def _curve(labels: ArrayLike, probabilities: ArrayLike, thresholds: Numbers) -> 
 
 
 def _decide(
-    curve: Curve, positive: int, negative: int, settings: ThresholdSettings
+    curve: Curve, positive: int, negative: int, settings: ThresholdSettings, pull: float
 ) -> tuple[float, str]:
     for number, kind in ((positive, "positive"), (negative, "negative")):
         if not number:
             # Any threshold, or the lowest one, would be "best": nothing can be learned from that.
             return settings.fallback, f"fallback: no {kind} frame in validation"
-    best = int(np.argmax(curve.f1))
-    if curve.f1[best] < settings.min_f1:
+    highest = int(np.argmax(curve.f1))
+    if curve.f1[highest] < settings.min_f1:
         return settings.fallback, f"fallback: best F1 below {settings.min_f1:g}"
+    away = np.abs(_log_odds(curve.threshold) - _log_odds(np.array([settings.fallback])))
+    best = int(np.argmax(curve.f1 - pull * away)) if pull else highest
+    if best != highest:
+        return float(curve.threshold[best]), f"best F1, pulled to {settings.fallback:g}"
     if curve.threshold[best] < settings.floor:
         return settings.floor, "best F1, raised to the floor"
     return float(curve.threshold[best]), "best F1"
+
+
+def _log_odds(p: Numbers) -> Numbers:
+    tiny = np.finfo(np.float64).eps  # 1, the last threshold, is far away but not infinitely
+    return np.log(np.clip(p, tiny, 1)) - np.log(np.clip(1 - p, tiny, 1))
 
 
 def tune(
@@ -125,6 +148,7 @@ def tune(
     *,
     behaviors: Sequence[str],
     settings: ThresholdSettings,
+    pull: float = 0.0,
 ) -> dict[str, dict[str, Any]]:
     """Choose a threshold for each behavior, by the frames in which that behavior was scored.
 
@@ -138,6 +162,8 @@ def tune(
         The K names, in the order of the columns.
     settings
         Grid, floor and fallback.
+    pull
+        See `choose`.
 
     Returns
     -------
@@ -148,7 +174,7 @@ def tune(
     truth, values = np.asarray(labels), np.asarray(probabilities)
     tuned = {}
     for k, name in enumerate(behaviors):
-        choice = choose(truth[:, k], values[:, k], settings=settings)
+        choice = choose(truth[:, k], values[:, k], settings=settings, pull=pull)
         curve = {key: column.tolist() for key, column in choice.curve._asdict().items()}
         tuned[name] = choice._asdict() | {"curve": curve}
     return tuned

@@ -24,7 +24,7 @@ from deg_core.progress import log
 from deg_core.settings import FeatureSettings
 from deg_core.stages.criterion import Criterion, count, start_bias
 from deg_core.stages.networks import Extractor, Motion
-from deg_core.stages.training import Training, joined_histories, paths
+from deg_core.stages.training import Training, joined, paths
 
 BOTH = "both"
 
@@ -195,7 +195,7 @@ def train(task: FeatureTask, training: Training, loaded: Loaded) -> Fitted:
     task.settings = settings
     task.use(whole)
     done[BOTH] = training.fit(task, loaded, phase=BOTH)
-    return replace(done[BOTH], history=joined_histories(done))
+    return joined(done)
 
 
 def hand_over(source: TwoStream, target: TwoStream) -> None:

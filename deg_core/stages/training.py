@@ -152,10 +152,27 @@ class Training:
         return content["batch_size"] if content["fingerprint"] == self.fingerprint else None
 
 
-def joined_histories(phases: Mapping[str, Fitted]) -> pd.DataFrame:
-    """Put the learning curves of several phases under each other, in order, with their names."""
-    tables = [fitted.history.assign(phase=name) for name, fitted in phases.items()]
-    return pd.concat(tables, ignore_index=True)
+def joined(phases: Mapping[str, Fitted]) -> Fitted:
+    """Put the phases of a training together: the last one's result, and all learning curves.
+
+    Parameters
+    ----------
+    phases
+        By name, in order.
+
+    Returns
+    -------
+    Fitted
+        Epochs and steps count on from phase to phase, and ``phase`` names each epoch's.
+    """
+    tables, epochs, steps = [], 0, 0
+    for name, fitted in phases.items():
+        record = fitted.record | {"best_epoch": fitted.record["best_epoch"] + epochs}
+        own = fitted.history.assign(phase=name)
+        own = own.assign(epoch=own["epoch"] + epochs, step=own["step"] + steps)
+        epochs, steps = int(own["epoch"].max()), int(own["step"].max())
+        tables.append(own)
+    return Fitted(pd.concat(tables, ignore_index=True), record | {"epochs": epochs})
 
 
 def paths(folder: Path, ids: Iterable[str], suffix: str) -> list[Path]:

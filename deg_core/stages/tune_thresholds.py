@@ -3,6 +3,7 @@
 Reads predictions and labels of the validation part; writes thresholds/RUN.json.
 """
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -56,5 +57,8 @@ def run(
     }
     for model in MODELS:
         values = np.concatenate([probabilities_of(p, model) for p, _ in read])
-        result[model] = tune(table, values, behaviors=behaviors, settings=settings)
+        result[model] = tune(
+            table, values, behaviors=behaviors, settings=settings,
+            pull=settings.pull / math.sqrt(len(videos)),
+        )  # fmt: skip
     publish_json(out, result)

@@ -183,3 +183,39 @@ def test_agrees_with_the_reference_implementation():
     choice = choose(labels, probabilities, settings=DEFAULT)
     assert choice.threshold == pytest.approx(0.502562311557789, abs=1e-12)
     assert choice.f1 == 0.5
+
+
+# --- pulled to the middle
+
+
+def far_out(n_lost):
+    """Return 100 positive frames at 0.05, ``n_lost`` of them at 0.02, and negatives at 0.01."""
+    probabilities = np.concatenate([np.full(100 - n_lost, 0.6), np.full(n_lost, 0.02)])
+    labels = np.repeat([1, 0], [100, 900])
+    return labels, np.append(probabilities, np.full(900, 0.01))
+
+
+@pytest.mark.parametrize(("pull", "expected"), [(0.0, 0.02), (0.001, 0.02), (0.1, 0.5)])
+def test_a_far_threshold_has_to_be_worth_it(pull, expected):
+    """Two of a hundred frames are no reason to believe in 0.01, 4.6 units from 0.5."""
+    labels, probabilities = far_out(2)
+    choice = choose(labels, probabilities, settings=DEFAULT, pull=pull)
+    assert choice.threshold == pytest.approx(expected, abs=0.01)
+    assert ("pulled to 0.5" in choice.reason) == (pull > 0)
+    assert choice.f1 == pytest.approx(1.0 if expected < 0.1 else 2 * 98 / 198)
+
+
+def test_a_far_threshold_that_is_worth_it_is_taken():
+    labels, probabilities = far_out(90)
+    assert choose(labels, probabilities, settings=DEFAULT, pull=0.1).threshold < 0.02
+
+
+def test_of_a_plateau_the_nearest_to_the_fallback():
+    labels, probabilities = np.array([0, 0, 1, 1]), np.array([0.15, 0.35, 0.75, 0.85])
+    choice = choose(labels, probabilities, settings=COARSE, pull=0.1)
+    assert choice.threshold == pytest.approx(0.5)
+
+
+def test_the_last_threshold_can_be_pulled_from():
+    labels, probabilities = np.array([0, 1, 1]), np.array([0.0, 1.0, 1.0])
+    assert np.isfinite(choose(labels, probabilities, settings=DEFAULT, pull=5.0).threshold)

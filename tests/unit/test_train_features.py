@@ -249,7 +249,9 @@ def test_a_curriculum_trains_each_stream_and_then_both(tiny_project, tmp_path):
     model = tiny.train_features(tiny_project, tmp_path / "f.pt", settings=settings)
     history = pd.read_csv(model.with_suffix(".history.csv"))
     assert history["phase"].tolist() == ["spatial"] * 2 + ["flow"] * 2 + ["both"] * 2
-    assert history["epoch"].tolist() == [1, 2] * 3
+    assert history["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
+    record = json.loads(model.with_suffix(".run.json").read_text())
+    assert record["best_epoch"] in (5, 6)
     assert not list(tmp_path.rglob("last.pt"))
 
 

@@ -15,7 +15,7 @@ from deg_core.learn.device import Precision
 from deg_core.learn.fit import Fitted
 from deg_core.models import files
 from deg_core.models.weights import Loaded
-from deg_core.stages.training import Training, joined_histories, paths
+from deg_core.stages.training import Training, joined, paths
 
 CPU = torch.device("cpu")
 
@@ -128,15 +128,20 @@ def test_auto_becomes_a_number_and_stays_it(inputs):
 # --- small things
 
 
-def test_histories_are_joined_in_order():
-    tables = {
-        name: Fitted(pd.DataFrame({"epoch": epochs}), {})
-        for name, epochs in {"spatial": [1, 2], "both": [1]}.items()
+def test_phases_are_counted_on_and_the_last_one_is_the_result():
+    epochs = {"spatial": [1, 2, 3], "flow": [1], "both": [1, 2]}
+    phases = {
+        name: Fitted(
+            pd.DataFrame({"epoch": e, "step": [10 * i for i in e]}), {"best_epoch": 1, "best": name}
+        )
+        for name, e in epochs.items()
     }
-    joined = joined_histories(tables)
-    assert joined["phase"].tolist() == ["spatial", "spatial", "both"]
-    assert joined["epoch"].tolist() == [1, 2, 1]
-    assert joined.index.tolist() == [0, 1, 2]
+    found = joined(phases)
+    assert found.history["phase"].tolist() == ["spatial"] * 3 + ["flow"] + ["both"] * 2
+    assert found.history["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert found.history["step"].tolist() == [10, 20, 30, 40, 50, 60]
+    assert found.history.index.tolist() == list(range(6))
+    assert found.record == {"best": "both", "best_epoch": 5, "epochs": 6}
 
 
 def test_paths(tmp_path):

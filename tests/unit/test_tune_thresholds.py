@@ -11,6 +11,7 @@ from deg_core.data.arrays import write_predictions
 from deg_core.data.labels import write_frame_labels
 from deg_core.errors import StateError
 from deg_core.settings import ThresholdSettings
+from deg_core.stages import tune_thresholds
 
 
 def test_thresholds_of_both_models(tmp_path):
@@ -32,6 +33,15 @@ def test_several_videos_are_pooled(tmp_path):
     write_inputs(tmp_path)
     result = json.loads(tune(tmp_path, videos=["m2", "m3"]).read_text())
     assert result["n_frames"] == 220
+
+
+@pytest.mark.parametrize(("videos", "pull"), [(["m2"], 0.2), (["m2", "m3", "m4", "m1"], 0.1)])
+def test_more_videos_are_believed_more(tmp_path, monkeypatch, videos, pull):
+    write_inputs(tmp_path)
+    given = []
+    monkeypatch.setattr(tune_thresholds, "tune", lambda *_, **kw: given.append(kw["pull"]) or {})
+    tune(tmp_path, videos=videos, settings=ThresholdSettings(pull=0.2))
+    assert given == [pytest.approx(pull)] * 2
 
 
 def test_absent_behavior_is_stated(tmp_path):

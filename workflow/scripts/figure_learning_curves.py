@@ -88,6 +88,9 @@ def _draw_stage(panels: list[Axes], stage: str, rows: pd.DataFrame) -> None:
         bottom.set_ylim(0, 1.02)
     metric, direction = CHOSEN_BY[stage]
     if metric in rows:
+        # Of a curriculum, only the last phase trains the network that is kept.
+        last = rows["phase"] == rows["phase"].iloc[-1] if "phase" in rows else slice(None)
+        rows = rows.loc[last]
         best = rows.loc[rows[metric].idxmin() if direction == "lower" else rows[metric].idxmax()]
         bottom.set_xlabel(f"epoch (best: {best['epoch']:.0f})")
         for axes in panels:
