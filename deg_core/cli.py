@@ -302,6 +302,11 @@ def _import_model(rest: Arguments) -> int:
         help="in the order of the training, no background; default: those of its config.yaml",
     )  # fmt: skip
     parser.add_argument(
+        "--activation",
+        choices=("sigmoid", "softmax"),
+        help="what makes probabilities of its outputs; default: as its config.yaml says",
+    )
+    parser.add_argument(
         "--config", type=Path, metavar="FILE",
         help="configuration of its run or project; default: config.yaml beside FILE or above",
     )  # fmt: skip
@@ -312,7 +317,7 @@ def _import_model(rest: Arguments) -> int:
     chosen = parser.parse_args(rest)
     return import_model.import_model(
         chosen.file, out=chosen.out, preset=chosen.preset, behaviors=chosen.behaviors,
-        config=chosen.config, transfer=chosen.transfer,
+        activation=chosen.activation, config=chosen.config, transfer=chosen.transfer,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from deg_core.combinations import problems as combination_problems
 from deg_core.errors import ConfigError
 from deg_core.explain import explain, nearest
 from deg_core.groups import problems as group_problems
@@ -206,7 +207,8 @@ def check_config(config: Any, source: str = "config.yaml") -> dict[str, Any]:
     ConfigError
         If a key is unknown or missing, a value is of the wrong type or out of range, a behavior's
         name cannot be used, an exclusive group names no behavior or one of another group, a preset
-        is unknown, or the shares of the splits leave no room.
+        is unknown, settings of a preset do not go together, or the shares of the splits leave no
+        room.
     """
     if not isinstance(config, Mapping):
         found = "nothing" if config is None else "something else"
@@ -249,6 +251,7 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
         yield f"exclusive_groups: {problem}"
     yield from _presets(config)
     yield from _splits(config)
+    yield from combination_problems(config)
 
 
 def _numbers(value: Any, path: str = "") -> Iterator[str]:

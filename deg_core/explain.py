@@ -6,7 +6,7 @@ Reads no file.
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jsonschema import ValidationError
@@ -47,9 +47,7 @@ def explain(error: ValidationError, schema: Mapping[str, Any]) -> str:
         where = f"{place}: " if place else ""
         described = error.schema["properties"][key]["description"]
         return f"{where}the key '{key}' is missing: {described[0].lower()}{described[1:]}"
-    return f"{place}: expected {_expected(rule, expected)}, found {_shown(found)}" + _hint(
-        rule, expected, found
-    )
+    return f"{place}: expected {_expected(rule, expected)}, found {_shown(found)}{_hint(error)}"
 
 
 def _place(path: Sequence[str | int]) -> str:
@@ -99,9 +97,19 @@ def _expected(rule: str, value: Any) -> str:
         return "one of " + ", ".join(map(str, value))
     if rule in LIMITS:
         return f"a number {LIMITS[rule]} {value}"
+    if rule == "anyOf":
+        return ", or ".join(_of_schema(schema) for schema in reversed(value))
     if rule in ("minItems", "maxItems"):
         return f"{'at least' if rule == 'minItems' else 'at most'} {_values(value)}"
     return "text that is not empty"  # minLength, the last rule that the schema uses
+
+
+def _of_schema(schema: Mapping[str, Any]) -> str:
+    """Say what an alternative of a setting takes: names, or numbers within limits."""
+    if "enum" in schema:
+        return ", ".join(map(str, schema["enum"]))
+    limits = [f" {words} {schema[rule]}" for rule, words in LIMITS.items() if rule in schema]
+    return TYPES[schema["type"]] + " and".join(limits)
 
 
 def _values(number: int) -> str:
@@ -118,23 +126,37 @@ def _shown(found: Any) -> str:
     return "nothing" if found is None else json.dumps(found, default=str)
 
 
-def _hint(rule: str, expected: Any, found: Any) -> str:
+def _hint(error: ValidationError) -> str:
     """Return the end of the sentence: how to mend frequent mistakes."""
-    kinds: Iterable[str] = [expected] if isinstance(expected, str) else expected
+    rule, expected, found = error.validator, error.validator_value, error.instance
+    if found is None and "default" in error.schema:
+        default = error.schema["default"]
+        shown = default if isinstance(default, str) else json.dumps(default)
+        return f"; write {shown}, or remove the key."
+    if rule == "anyOf":
+        names = [name for schema in expected for name in schema.get("enum", ())]
+        return _number_hint(found, names) if isinstance(found, str) else "."
+    if rule == "enum":
+        return _name_hint(found, expected) if isinstance(found, str) else "."
+    kinds = [expected] if isinstance(expected, str) else expected
     if rule == "type" and isinstance(found, str) and {"number", "integer"} & set(kinds):
         return _number_hint(found)
     if rule == "type" and "string" in kinds and isinstance(found, bool | int | float):
         return "; write it in quotes, since YAML reads it as a number or as yes and no."
     if rule == "type" and "array" in kinds:
-        return "; write it as [a, b]."
-    if rule == "enum" and isinstance(found, str):
-        close = difflib.get_close_matches(found, [str(value) for value in expected], n=1)
-        return f"; did you mean '{close[0]}'?" if close else "."
+        within = error.path and isinstance(error.path[-1], int)
+        nested = within or error.schema.get("items", {}).get("type") == "array"
+        return "; write a list of lists, as [[a, b]]." if nested else "; write it as [a, b]."
     return "."
 
 
-def _number_hint(text: str) -> str:
-    """Explain a number that YAML read as text."""
+def _name_hint(text: str, names: Sequence[Any]) -> str:
+    close = difflib.get_close_matches(text.lower(), [str(name) for name in names], n=1)
+    return f"; did you mean '{close[0]}'?" if close else "."
+
+
+def _number_hint(text: str, names: Sequence[str] = ()) -> str:
+    """Explain a number that YAML read as text, or a misspelt name that may stand in its place."""
     match = re.fullmatch(r"([+-]?\d+)(\.\d*)?[eE]([+-]?)(\d+)", text.strip())
     if match:
         whole, fraction, sign, exponent = match.groups()
@@ -145,4 +167,4 @@ def _number_hint(text: str) -> str:
         return "; remove the quotes."
     if re.fullmatch(r"[+-]?\d+,\d+", text.strip()):
         return f"; write {text.strip().replace(',', '.')}."
-    return "."
+    return _name_hint(text, names)

@@ -26,13 +26,14 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "lite": {
         "flow": {"network": "difference", "epochs": 1},
         "features": {
-            "backbone": "small_cnn", "inputs": ["frame", "background_difference"], "epochs": 8,
+            "backbone": "small_cnn", "inputs": ["frame", "background_difference"],
+            "epochs": 8,
             "steps_per_epoch": 100, "lr": 1e-3, "schedule": "cosine", "weight_decay": 1e-4,
             "augment": {"hue": 0.0, "saturation": 0.0},
         },
         "sequence": {
             "epochs": 40, "lr": 2e-3, "schedule": "cosine", "batch_size": 8,
-            "windows_per_video": 8, "weight_decay": 0.01, "c_out": 2,
+            "windows_per_video": 8, "weight_decay": 0.01, "c_out": 2, "center_after": 500,
         },
     },
 }  # fmt: skip
@@ -63,7 +64,8 @@ def suited(*, gpus: int, weights: bool) -> tuple[list[str], str]:
     if not gpus and not weights:
         return ["lite"], "there is neither a graphics card nor a file of pretrained weights here"
     found = ["a graphics card"] * (gpus > 0) + ["pretrained weights"] * weights
-    return ["fast", "lite"], f"there is {' and '.join(found)} here; keep what scores better"
+    there = f"there {'are' if weights else 'is'} {' and '.join(found)} here"
+    return ["fast", "lite"], f"{there}; keep what scores better"
 
 
 def resolve(config: Mapping[str, Any], section: str, preset: str | None = None) -> dict[str, Any]:

@@ -26,6 +26,7 @@ BACKBONES: Mapping[str, str] = {
 SEQUENCE_NETWORKS: Mapping[str, str] = {
     "tgm_late": "deg_core.models.sequence.tgm:TGMLate",
     "tgm": "deg_core.models.sequence.tgm:TGM",
+    "tgm_hidden": "deg_core.models.sequence.tgm:TGMHidden",
     "linear": "deg_core.models.sequence.linear:Linear",
     "conv": "deg_core.models.sequence.conv:Conv",
     "rnn": "deg_core.models.sequence.recurrent:Recurrent",

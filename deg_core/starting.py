@@ -11,7 +11,12 @@ from deg_core.errors import ConfigError
 from deg_core.presets import DEFAULT_PRESETS, PER_PRESET, resolve
 
 NONE, IMAGENET = "none", "imagenet"
-WITH_IMAGENET = ("resnet18", "resnet50")  # backbones of which torchvision has such weights
+# torchvision's files of such weights, by backbone; torch keeps them in its hub/checkpoints.
+IMAGENET_FILES = {
+    "resnet18": "resnet18-f37072fd.pth",
+    "resnet50": "resnet50-0676ba61.pth",
+}
+WITH_IMAGENET = tuple(IMAGENET_FILES)
 
 
 def weights_file(weights: str) -> Path | None:
@@ -68,6 +73,11 @@ def _problem(settings: Mapping[str, Any], section: str, project: Path) -> str | 
             "or train for at least one epoch."
         )
     if file is not None and not (project / file).is_file():
+        if not file.suffix and file.name == str(file):  # `pretrained`, `latest`
+            return (
+                f"weights: expected none, imagenet (under features) or a model file, found {file}; "
+                "of DeepEthogram's checkpoints `deg import-model` makes model files."
+            )
         return (
             f"weights: {project / file}: no such file; give its place relative to the project "
             "folder, or write `weights: none`."

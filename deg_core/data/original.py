@@ -77,16 +77,19 @@ def channel_moments(batches: Iterable[ArrayLike]) -> tuple[NDArray[np.float64], 
     Returns
     -------
     mean, std : (C,) float64
-        Of all pixels; the population standard deviation. NaN without a pixel.
+        Of all pixels; the population standard deviation. NaN without a pixel; without a batch,
+        C is 3.
 
     Notes
     -----
     Of uint8 frames, `statistics.moments_of` gives the same exactly, and without a merge.
     """
-    total, mean, variance = 0, np.array(np.nan), np.array(np.nan)
+    total, mean, variance = 0, np.full(3, np.nan), np.full(3, np.nan)
     for batch in batches:
         values = np.asarray(batch, dtype=np.float64)
         values = values.reshape(-1, values.shape[-1])
+        if not total:
+            mean, variance = np.full((2, values.shape[1]), np.nan)
         if not (count := len(values)):
             continue
         here = values.mean(axis=0), values.var(axis=0)

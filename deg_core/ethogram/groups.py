@@ -6,7 +6,7 @@ logit 0. Labels are 1 present, 0 absent, -1 unknown.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from deg_core.errors import LabelError
 from deg_core.ethogram.frame_metrics import Counts, Numbers, divide, frame_scores
 from deg_core.groups import Groups, Names, indices
+
+Labels = TypeVar("Labels")  # a NumPy array, or a tensor of a training
 
 
 class Clash(NamedTuple):
@@ -88,25 +90,51 @@ def strongest(present: NDArray[np.bool_], strength: Numbers, groups: Groups) -> 
     return kept
 
 
-def classes(labels: ArrayLike, group: Sequence[int]) -> NDArray[np.int64]:
+def classes(labels: Labels, group: Sequence[int]) -> Labels:
     """Say which class of a group is present in each frame.
 
     Parameters
     ----------
-    labels : (T, K) int8 or bool
-        Labels, or what was predicted.
+    labels : (T, K) or (N, K, T) int or bool
+        Labels, or what was predicted: an array, or a tensor.
     group
         Columns of the members.
 
     Returns
     -------
-    classes : (T,) int64
-        0 background, 1 the first member, and so on; -1 where any member is unknown. Of two
-        members, which neither imported labels nor predictions have, the first counts.
+    classes : (T,) or (N, T) int64
+        Of the same kind: 0 background, 1 the first member, and so on. One member that is present
+        tells of all; where none is, and any is unknown, -1. Of two members, which neither
+        imported labels nor predictions have, the first counts.
     """
-    members = np.asarray(labels)[:, list(group)].astype(np.int8)
-    first = np.where((members == 1).any(axis=1), (members == 1).argmax(axis=1) + 1, 0)
-    return np.where((members < 0).any(axis=1), -1, first)
+    found = -1 * (labels[:, list(group)] < 0).any(1)
+    for number, member in reversed(list(enumerate(group, start=1))):
+        present = labels[:, member] == 1
+        found = number * present + found * ~present
+    return found
+
+
+def complete(labels: NDArray[np.int8], groups: Groups) -> NDArray[np.int8]:
+    """Say of labels what follows from a group: where one member is present, no other one is.
+
+    Parameters
+    ----------
+    labels : (T, K) int8
+        1 present, 0 absent, -1 unknown.
+    groups
+        Columns of each exclusive group.
+
+    Returns
+    -------
+    labels : (T, K) int8
+        With 0 in the place of such -1.
+    """
+    known = labels.copy()
+    for group in map(list, groups):
+        members = labels[:, group]
+        told = (members == 1).any(axis=1, keepdims=True) & (members < 0)
+        known[:, group] = np.where(told, 0, members)
+    return known
 
 
 def confusion(

@@ -7,32 +7,32 @@ and history, written beside and renamed. Randomness needs no state, since every 
 
 import copy
 import math
-import resource
 import signal
-import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from deg_core.data.publish import publish_file
 from deg_core.errors import ConfigError, Interrupted
+from deg_core.learn.average import averaged, running_average
 from deg_core.learn.device import Precision
 from deg_core.learn.losses import decayed, l2, l2_sp
+from deg_core.learn.memory import peak_memory_mb
+from deg_core.learn.rate import cosine, is_at_bottom, plateau
+from deg_core.learn.state import FORMAT, Progress, read_state
 from deg_core.models.files import to_bytes
 from deg_core.progress import log, track
 from deg_core.settings import TrainSettings
 
-FORMAT = "deg-core state 2"
 SAVE_EVERY_S = 600.0
+STATE_FILE = "last.pt"
 BETTER = {"higher": 1.0, "lower": -1.0}
 
 
@@ -55,23 +55,6 @@ class Task(Protocol):
 
     def validate(self) -> dict[str, float]:
         """Metrics on the whole validation part, ``loss`` among them."""
-
-
-@dataclass
-class Progress:
-    """Where a training stands; all of it is in the state file."""
-
-    epoch: int = 0
-    step: int = 0
-    loss_sum: float = 0.0
-    best: float | None = None
-    best_epoch: int = -1
-    since_best: int = 0
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
-    history: list[dict[str, float]] = field(default_factory=list)
-    seconds: float = 0.0
-    attempts: int = 0
-    finished: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,7 +108,7 @@ class Fit:
     ) -> None:
         self.task, self.settings, self.fingerprint = task, settings, fingerprint
         self.n_steps = task.n_steps()
-        self.path = Path(state) / "last.pt"
+        self.path = Path(state) / STATE_FILE
         self.weights, self.anchors = decayed(task.network), anchors or {}
         trainable = [p for p in task.network.parameters() if p.requires_grad]
         trains = bool(trainable) and settings.epochs > 0
@@ -167,10 +150,6 @@ class Fit:
             raise self._astray(f"val_{self.task.metric} was never a number")
         self.task.network.load_state_dict(p.best_weights)
         return Fitted(pd.DataFrame(p.history), self._record())
-
-    def forget(self) -> None:
-        """Remove the state, once the model is published."""
-        self.path.unlink(missing_ok=True)
 
     def _epoch(self, stop: StopFlag) -> None:
         p = self.progress
@@ -234,28 +213,15 @@ class Fit:
             return
         total = self.settings.epochs * self.n_steps
         done = self.progress.epoch * self.n_steps + self.progress.step
-        warm = max(1, min(100, total // 20))
-        factor = min((done + 1) / warm, 0.5 * (1 + math.cos(math.pi * done / total)))
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.lr * max(factor, 1e-3)
+            group["lr"] = self.settings.lr * cosine(done, total)
 
     def _close_epoch(self, train_loss: float) -> None:
         p = self.progress
-        with self._averaged():
+        with averaged(self.task.network, self.average):
             self._judge(train_loss)
         if self.schedule is not None:
             self.schedule.step(p.history[-1][f"val_{self.task.metric}"])
-
-    @contextmanager
-    def _averaged(self) -> Iterator[None]:
-        """Put the running average of the weights in their place, where there is one."""
-        if self.average is None:
-            yield
-            return
-        own = copy.deepcopy(self.task.network.state_dict())
-        self.task.network.load_state_dict(self.average.module.state_dict())
-        yield
-        self.task.network.load_state_dict(own)
 
     def _judge(self, train_loss: float) -> None:
         p = self.progress
@@ -320,7 +286,8 @@ class Fit:
             self.schedule.load_state_dict(content["schedule"])
         if self.average is not None:
             self.average.load_state_dict(content["average"])
-        self.scaler.load_state_dict(content["scaler"])
+        if content["scaler"]:  # empty where the number format had none, as on another device
+            self.scaler.load_state_dict(content["scaler"])
         self.progress = Progress(**content["progress"])
         log(f"continuing from epoch {self.progress.epoch + 1}, step {self.progress.step}")
 
@@ -334,51 +301,6 @@ class Fit:
             "epochs": len(p.history),
             "attempts": p.attempts,
             "seconds": round(p.seconds, 1),
-            "peak_memory_mb": _peak_memory_mb(),
+            "peak_memory_mb": peak_memory_mb(),
             "parameters": sum(w.numel() for w in self.task.network.parameters()),
         }
-
-
-def plateau(
-    optimizer: torch.optim.Optimizer, settings: TrainSettings, direction: str
-) -> ReduceLROnPlateau:
-    """Lower the rate when a metric stalls; ``direction`` says what of it is better."""
-    return ReduceLROnPlateau(
-        optimizer,
-        mode={"higher": "max", "lower": "min"}[direction],
-        factor=settings.reduction_factor,
-        patience=settings.patience,
-        min_lr=settings.min_lr,
-    )
-
-
-def is_at_bottom(rate: float, settings: TrainSettings) -> bool:
-    """Tell whether a plateau has brought the rate down to where training stops."""
-    return rate <= settings.min_lr + 1e-8
-
-
-def running_average(network: nn.Module, share: float) -> AveragedModel | None:
-    """Keep an exponential moving average of weights and batch statistics; None if share is 0."""
-    if share == 0:
-        return None
-    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(share), use_buffers=True)
-
-
-def read_state(path: Path, *, log: Callable[[str], None]) -> dict[str, Any] | None:
-    """Read a training state; a damaged or foreign one counts as none, and that is said."""
-    if not path.exists():
-        return None
-    try:
-        content = torch.load(path, weights_only=True, map_location="cpu")
-        if content["format"] == FORMAT:
-            return content
-        reason = f"format {content['format']}"
-    except Exception as error:  # what a damaged pickle raises has no end of kinds
-        reason = type(error).__name__
-    log(f"{path}: the saved state cannot be used ({reason}); training starts again.")
-    return None
-
-
-def _peak_memory_mb() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // (2**20 if sys.platform == "darwin" else 2**10)

@@ -1,16 +1,24 @@
-"""How many clips a training step can hold: the batch size `auto`."""
+"""How many clips a training step can hold, the batch size `auto`, and how much memory there is."""
 
-from collections.abc import Callable
+import resource
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from deg_core.learn.average import given_back
 
 SMALLEST, LARGEST = 8, 512
 SHARE = 0.6  # of the free memory; the rest is for workspaces, batches read ahead, other programs
 BACKWARD = 2.0  # gradients of the activations come on top of the activations
-CGROUP = Path("/sys/fs/cgroup/memory.max")
+CGROUPS, OWN_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+# Limit, use, and what of it the system takes back when asked: files that were read, in memory.stat.
+VERSION_1 = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+VERSION_2 = "memory.max", "memory.current", "inactive_file"
 
 
 def fitting_batch(loss_of: Callable[[int], Tensor], *, free: int, most: int = LARGEST) -> int:
@@ -58,12 +66,61 @@ def kept_bytes(loss_of: Callable[[int], Tensor], n: int) -> int:
     return sum(kept.values())
 
 
+@contextmanager
+def untouched(network: nn.Module) -> Iterator[None]:
+    """Leave no trace of the steps inside: neither in batch statistics nor in random numbers.
+
+    A training of which a batch was tried equals one of which none was.
+    """
+    devices = {p.device for p in network.parameters() if p.device.type == "cuda"}
+    with given_back(network), torch.random.fork_rng(devices=devices):
+        yield
+
+
 def free_memory(device: torch.device) -> int:
-    """Return the bytes of memory that are free on a device, within the job's own limit."""
+    """Return the bytes of memory that are free on a device, within the job's own limits."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    free = psutil.virtual_memory().available
+    return max(0, min([psutil.virtual_memory().available, *_rooms()]))
+
+
+def peak_memory_mb() -> int:
+    """Return the most memory that this process has had so far, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _rooms() -> Iterator[int]:
+    """Yield the bytes that each control group around this process still allows."""
+    for folder, names in _control_groups():
+        limit, used, taken_back = names
+        try:
+            room = int((folder / limit).read_text()) - int((folder / used).read_text())
+            statistics = dict(
+                line.split() for line in (folder / "memory.stat").read_text().splitlines()
+            )
+            yield room + int(statistics.get(taken_back, 0))
+        except (OSError, ValueError):  # no such group to be seen from here, or "max": no limit
+            continue
+
+
+def _control_groups() -> Iterator[tuple[Path, tuple[str, str, str]]]:
+    """Yield the folders of this process's control groups, up to the root, and their files.
+
+    Inside a container the names may be those outside of it; then only the root is found, which
+    holds the container's limit.
+    """
     try:
-        return min(free, int(CGROUP.read_text()))
-    except (OSError, ValueError):  # no control group, or "max": no limit
-        return free
+        lines = OWN_CGROUP.read_text().splitlines()
+    except OSError:  # no Linux
+        return
+    for line in lines:
+        _, controllers, name = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root = CGROUPS / "memory" if controllers else CGROUPS
+        folder = root / name.strip("/")
+        for each in (folder, *folder.parents):
+            yield each, VERSION_1 if controllers else VERSION_2
+            if each == root:
+                break

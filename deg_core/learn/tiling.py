@@ -69,6 +69,28 @@ def tiled(
     return np.concatenate(pieces)
 
 
+def scored(
+    network: Unscaled, features: Rows, device: torch.device, *, window: int = 0
+) -> np.ndarray:
+    """Score every frame of a video as the settings say: as a whole, or window by window.
+
+    Parameters
+    ----------
+    network, features, device
+        As for `tiled` and `windowed`.
+    window
+        The setting ``inference_window``; 0 is the whole video.
+
+    Returns
+    -------
+    ndarray
+        (T, K) float32 logits.
+    """
+    if window:
+        return windowed(network, features, device, window=window)
+    return tiled(network, features, device)
+
+
 @torch.inference_mode()
 def windowed(
     network: Unscaled, features: Rows, device: torch.device, *, window: int = 180

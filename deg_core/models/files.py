@@ -1,5 +1,6 @@
 """Model files: weights with all that is needed to rebuild and use them, nothing executable."""
 
+import hashlib
 import io
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,7 +51,7 @@ def _unpickle(path: Path) -> Any:
     return torch.load(io.BytesIO(path.read_bytes()), weights_only=True, map_location="cpu")
 
 
-def load(path: Path, *, stage: str) -> dict[str, Any]:
+def load(path: Path, *, stage: str, remedy: str = "delete it and run again") -> dict[str, Any]:
     """Read a model file without executing anything in it.
 
     Parameters
@@ -59,6 +60,8 @@ def load(path: Path, *, stage: str) -> dict[str, Any]:
         A file that `save` wrote.
     stage
         Rule that must have trained it.
+    remedy
+        What to do with a file that cannot be used.
 
     Returns
     -------
@@ -80,15 +83,30 @@ def load(path: Path, *, stage: str) -> dict[str, Any]:
     except Exception as error:  # what a damaged or foreign pickle raises has no end of kinds
         raise ModelError(
             f"{path}: expected a model of {stage}, but the file is damaged or not written by this "
-            f"program ({_first_line(error)}); delete it and run again."
+            f"program ({_first_line(error)}); {remedy}."
         ) from error
     kind = _kind(content)
     if kind != stage:
         raise ModelError(
-            f"{path}: expected a model of {stage}, found {kind}; give the right file, or delete "
-            "this one and run again."
+            f"{path}: expected a model of {stage}, found {kind}; give the right file, or {remedy}."
         )
     return dict(content) | {"sha256": sha256(path)}
+
+
+def origin(content: Mapping[str, Any]) -> str:
+    """Return the digest of the file that had these weights first; they may be handed on as is.
+
+    Parameters
+    ----------
+    content
+        What `load` returned.
+    """
+    return content.get("origin") or content["sha256"]
+
+
+def digest_of_features(flow: str, features: str) -> str:
+    """Return what features are known by: the `origin` of both models that give them."""
+    return hashlib.sha256(f"{flow} {features}".encode()).hexdigest()
 
 
 def _kind(content: Any) -> str:

@@ -3,37 +3,24 @@
 Reads model files, and torchvision's weights from where torch keeps its downloads.
 """
 
-import inspect
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor, nn
 
 from deg_core.errors import ConfigError, ModelError
-from deg_core.models import files, imagenet
-from deg_core.models.compat import checkpoint
+from deg_core.models import agreement, files, imagenet
+from deg_core.models.agreement import GroupNames, listed
+from deg_core.models.sequence.base import prefixes
 from deg_core.models.two_stream import TwoStream
 from deg_core.progress import log
-from deg_core.registry import SEQUENCE_NETWORKS, find
-from deg_core.settings import FeatureSettings, TrainSettings, from_dict
+from deg_core.settings import FeatureSettings, TrainSettings
 from deg_core.starting import IMAGENET, weights_file
 
-Groups = Sequence[Sequence[str]]
-
 SHOWN = 3  # tensors that a message names
-# Settings without which the same tensors would mean something else, or nothing.
-MEANING = {
-    "train_flow": ("network", "clip"),
-    "train_features": (
-        "backbone", "streams", "inputs", "fusion", "flow_weight", "picture", "final_bn",
-    ),
-    "train_sequence": ("network", "standardize"),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,6 +33,8 @@ class Loaded:
         File or address; None if the network starts from random numbers.
     sha256
         Digest of the file.
+    origin
+        Of a model file: digest of the file that had these weights first.
     files
         Files that the training depends on by this.
     missing, reinitialised
@@ -59,13 +48,14 @@ class Loaded:
 
     source: str | None = None
     sha256: str | None = None
+    origin: str | None = None
     files: tuple[Path, ...] = ()
     matched: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     reinitialised: tuple[str, ...] = ()
     anchors: Mapping[str, Tensor] = field(default_factory=dict)
     behaviors: tuple[str, ...] = ()
-    groups: Groups = ()
+    groups: GroupNames = ()
     settings: Mapping[str, Any] | None = None
     normalization: dict[str, list[float]] | None = None
 
@@ -86,7 +76,7 @@ def load(
     *,
     stage: str,
     behaviors: Sequence[str] = (),
-    groups: Groups = (),
+    groups: GroupNames = (),
     partners: Sequence[str] | None = None,
 ) -> Loaded:
     """Fill a network with the weights that its settings name.
@@ -100,11 +90,13 @@ def load(
     stage
         The rule that trains.
     behaviors
-        Of the project; where a model file has others, the last layers stay as they are.
+        Of the project; where a model file has others, the last layers stay as they are. In another
+        order, their rows are put in this one.
     groups
         Names of the project's exclusive behaviors. Compared where a file is used as it is.
     partners
-        Digests of the files of the motion network in front. Compared likewise; None: there is none.
+        Digests of what stands in front: of the motion network, or of the features. Compared
+        likewise; None: there is nothing.
 
     Returns
     -------
@@ -124,26 +116,77 @@ def load(
     file = weights_file(settings.weights)
     if file is None:
         return Loaded()
-    content = _read(file, stage)
-    _check_settings(file, content, settings, stage)
-    if settings.epochs == 0:
-        _check_as_it_is(file, content, behaviors, groups, partners)
-    theirs = tuple(content.get("behaviors", ()))
-    fresh = network.head_prefixes() if theirs != tuple(behaviors) else ()
-    reinitialised = tuple(key for key in network.state_dict() if key.startswith(fresh))
-    if fresh:
-        log(
-            f"{file}: made for {_listed(theirs)} in place of {_listed(behaviors)}: the last layers "
-            f"start anew ({_listed(reinitialised)})"
-        )
-    given = {k: v for k, v in content["state_dict"].items() if not k.startswith(fresh)}
-    _check_shapes(file, network, given, but=reinitialised)
+    content = agreement.read(file, stage)
+    agreement.check(
+        file, content, settings, stage=stage, behaviors=behaviors, groups=groups, partners=partners
+    )
+    given, reinitialised = _chosen(network, file, content, behaviors, groups)
     return _filled(
-        network, given, source=str(file), sha256=content["sha256"], files=(file,),
-        reinitialised=reinitialised, behaviors=theirs,
+        network, given, source=str(file), sha256=content["sha256"], origin=files.origin(content),
+        files=(file,), reinitialised=reinitialised,
+        behaviors=tuple(content.get("behaviors", ())),
         groups=tuple(map(tuple, content.get("groups", ()))), settings=content["settings"],
         normalization=content.get("normalization"),
     )  # fmt: skip
+
+
+def _chosen(
+    network: nn.Module,
+    file: Path,
+    content: Mapping[str, Any],
+    behaviors: Sequence[str],
+    groups: GroupNames,
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Return the tensors to load, and the names of those that start anew; say what is unequal."""
+    theirs, exclusive = tuple(content.get("behaviors", ())), content.get("groups", ())
+    fresh = network.head_prefixes() if set(theirs) != set(behaviors) else ()
+    reinitialised = tuple(key for key in network.state_dict() if key.startswith(fresh))
+    given = {k: v for k, v in content["state_dict"].items() if not k.startswith(fresh)}
+    _check_shapes(file, network, given, but=reinitialised)
+    if fresh:
+        log(
+            f"{file}: made for {listed(theirs)} in place of {listed(behaviors)}: the last layers "
+            f"start anew ({listed(reinitialised)})"
+        )
+        return given, reinitialised
+    if not agreement.same_groups(groups, exclusive):
+        log(
+            f"{file}: made for the exclusive groups {_shown(exclusive)} in place of "
+            f"{_shown(groups)}: the same last layers now mean other probabilities"
+        )
+    if theirs != tuple(behaviors):
+        log(f"{file}: made for {listed(theirs)}: its last layers are put in this project's order")
+        given = reordered(network, given, [theirs.index(name) for name in behaviors])
+    return given, ()
+
+
+def _shown(groups: GroupNames) -> str:
+    return "; ".join(map(listed, groups)) or "none"
+
+
+def reordered(
+    network: nn.Module, weights: Mapping[str, Tensor], order: Sequence[int]
+) -> dict[str, Tensor]:
+    """Put the behaviors of a state dict in another order.
+
+    Parameters
+    ----------
+    network
+        Tells which of its tensors depend on the behaviors: rows of its ``heads``, columns of the
+        others that ``head_prefixes`` names, which read predictions.
+    weights
+        Its state dict.
+    order
+        Which of the old behaviors each of the new ones is.
+    """
+    rows = prefixes(network, network.heads)
+    found = dict(weights)
+    for key, value in weights.items():
+        if key.startswith(rows) and value.ndim:
+            found[key] = value[list(order)]
+        elif key.startswith(network.head_prefixes()) and not key.startswith(rows):
+            found[key] = value[:, list(order)] if value.ndim > 1 else value
+    return found
 
 
 def _filled(network: nn.Module, given: Mapping[str, Tensor], **facts: Any) -> Loaded:
@@ -162,92 +205,6 @@ def _filled(network: nn.Module, given: Mapping[str, Tensor], **facts: Any) -> Lo
 # --- model files
 
 
-def _read(file: Path, stage: str) -> dict[str, Any]:
-    if not file.exists():
-        raise ModelError(
-            f"{file}: no such file to take weights from; give its place relative to the project "
-            "folder, or write `weights: none` in config.yaml."
-        )
-    try:
-        return files.load(file, stage=stage)
-    except ModelError:
-        if _is_original(file):
-            raise ModelError(
-                f"{file}: a file of the original program, expected a model file of deg; run "
-                f"`deg import-model {file} --out NEW.pt` and name the new file under `weights`."
-            ) from None
-        raise
-
-
-def _is_original(file: Path) -> bool:
-    try:
-        checkpoint.read(file)
-    except ModelError:
-        return False
-    return True
-
-
-def _check_settings(
-    file: Path, content: Mapping[str, Any], settings: TrainSettings, stage: str
-) -> None:
-    """Compare what decides on the meaning of the weights; tensors alone do not show it."""
-    theirs = from_dict(type(settings), content["settings"])
-    names = meaningful(stage, theirs)
-    needed = {name: getattr(theirs, name) for name in names}
-    wrong = [name for name in names if getattr(settings, name) != needed[name]]
-    if wrong:
-        found = _as_yaml({name: getattr(settings, name) for name in wrong})
-        raise ModelError(
-            f"{file}: its weights need settings of their own; expected under "
-            f"{stage.removeprefix('train_')} in config.yaml "
-            f"`{_as_yaml({name: needed[name] for name in wrong})}`, found `{found}`; change these, "
-            "or choose other weights."
-        )
-
-
-def meaningful(stage: str, settings: TrainSettings) -> tuple[str, ...]:
-    """Name the settings of a stage that decide on the meaning of its network's weights."""
-    if stage != "train_sequence":
-        return MEANING[stage]
-    asked = inspect.signature(find(SEQUENCE_NETWORKS, settings.network)).parameters
-    shaping = [name for name in vars(settings) if name in asked and "dropout" not in name]
-    return (*MEANING[stage], *shaping)
-
-
-def _as_yaml(values: Mapping[str, Any]) -> str:
-    plain = {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
-    style = {"default_flow_style": True, "sort_keys": False, "allow_unicode": True}
-    return yaml.safe_dump(plain, width=math.inf, **style).strip().strip("{}")
-
-
-def _check_as_it_is(
-    file: Path,
-    content: Mapping[str, Any],
-    behaviors: Sequence[str],
-    groups: Groups,
-    partners: Sequence[str] | None,
-) -> None:
-    """Check what a model that is not trained any further must have in common with the project."""
-    remedy = "give `epochs` of 1 or more, so that it is trained further, or use another file."
-    if list(behaviors) != list(content.get("behaviors", ())):
-        raise ModelError(
-            f"{file}: `epochs: 0` uses it as it is, but it was made for the behaviors "
-            f"{_listed(content['behaviors'])} in place of {_listed(behaviors)}; {remedy}"
-        )
-    theirs = content.get("groups", ())
-    if set(map(frozenset, groups)) != set(map(frozenset, theirs)):
-        needed = _as_yaml({"exclusive_groups": [list(group) for group in theirs]})
-        raise ModelError(
-            f"{file}: `epochs: 0` uses it as it is, and it needs `{needed}` in config.yaml; set "
-            f"that, or {remedy}"
-        )
-    if partners is not None and content.get("flow_sha256") not in partners:
-        raise ModelError(
-            f"{file}: `epochs: 0` uses it as it is, but it was trained behind another flow model; "
-            f"name the one that came with it under flow as `weights`, with `epochs: 0`, or {remedy}"
-        )
-
-
 def _check_shapes(
     file: Path, network: nn.Module, given: Mapping[str, Tensor], *, but: Sequence[str]
 ) -> None:
@@ -264,13 +221,9 @@ def _check_shapes(
         more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
         raise ModelError(
             f"{file}: its tensors are not those of the network that config.yaml describes "
-            f"({_listed(wrong[:SHOWN])}{more}); set network, width and sizes as the file was "
+            f"({listed(wrong[:SHOWN])}{more}); set network, width and sizes as the file was "
             "trained with, or choose other weights."
         )
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)
 
 
 # --- torchvision's

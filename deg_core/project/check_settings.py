@@ -8,10 +8,13 @@ from typing import Any
 
 from deg_core.config import check_config, read_yaml
 from deg_core.errors import ConfigError
+from deg_core.project.check_weights import model_file_problems
 from deg_core.project.findings import Finding
 from deg_core.project.folder import CONFIG, Project, require_project, table_path
 from deg_core.starting import weights_problems
 from deg_core.table import Video, read_videos
+
+FIRST = (("behaviors",), ("presets", "preset_base"))  # keys that other keys speak of
 
 
 def examine_settings(folder: Path) -> tuple[Project, list[Finding]]:
@@ -54,7 +57,11 @@ def readable_config(path: Path) -> tuple[dict[str, Any], list[Finding]]:
     except ConfigError as error:
         texts = all_problems(raw, str(path)) or [str(error)]
         return usable_part(raw), [Finding(text) for text in dict.fromkeys(texts)]
-    return config, [Finding(text) for text in weights_problems(config, project=path.parent)]
+    texts = [
+        *weights_problems(config, project=path.parent),
+        *model_file_problems(config, project=path.parent),
+    ]
+    return config, [Finding(text) for text in texts]
 
 
 def all_problems(config: Any, source: str) -> list[str]:
@@ -71,15 +78,20 @@ def all_problems(config: Any, source: str) -> list[str]:
         return problems_of(config, {}, source)
     texts = [] if "behaviors" in config else problems_of({}, {}, source)
     context: dict[str, Any] = {"behaviors": ["any"]}
-    # Other sections speak of the presets, so these come first, and along with each of the others.
-    presets = {key: value for key, value in config.items() if key in ("presets", "preset_base")}
-    wrong = problems_of(presets, context, source)
-    if not wrong:
-        context |= presets
+    # Others speak of the behaviors and the presets, so these come first, and along with each other.
+    for keys in FIRST:
+        part = {key: value for key, value in config.items() if key in keys}
+        wrong = problems_of(part, context, source)
+        texts += wrong
+        if not wrong:
+            context |= part
+    told = {key for keys in FIRST for key in keys}
+    if context["behaviors"] == ["any"]:
+        told.add("exclusive_groups")  # of behaviors that are not known
     for key, value in config.items():
-        if key not in presets:
-            wrong += problems_of({key: value}, context, source)
-    return texts + wrong
+        if key not in told:
+            texts += problems_of({key: value}, context, source)
+    return texts
 
 
 def problems_of(part: Any, context: Mapping[str, Any], source: str) -> list[str]:

@@ -12,7 +12,7 @@ import yaml
 
 from deg_core.data.publish import sha256
 from deg_core.errors import DegError, ModelError
-from deg_core.models import files, weights
+from deg_core.models import agreement, files
 from deg_core.models.compat import checkpoint
 from deg_core.models.compat.convert import Converted, Part, convert
 from deg_core.models.compat.recognise import section
@@ -28,6 +28,7 @@ def import_model(
     out: Path,
     preset: str | None = None,
     behaviors: Sequence[str] | None = None,
+    activation: str | None = None,
     config: Path | None = None,
     transfer: bool = False,
 ) -> int:
@@ -44,6 +45,8 @@ def import_model(
         The preset whose network it must be; None: any.
     behaviors
         Names of the behaviors, without background; None: as the run's configuration has them.
+    activation
+        ``sigmoid`` or ``softmax``; None: as the run's configuration has it.
     config
         Configuration of the run; None: the config.yaml beside the file or one folder up.
     transfer
@@ -61,13 +64,13 @@ def import_model(
     StateError
         If a file cannot be written.
     """
-    for path in (out, flow_path(out)):
-        if path.exists():
-            raise ModelError(f"{path}: this file exists; choose another --out, or move it away.")
+    _check_free(out)
     content = checkpoint.read(file)
     run, source = read_run(file, config)
     try:
-        found = convert(content.state_dict, run, behaviors=behaviors, transfer=transfer)
+        found = convert(
+            content.state_dict, run, behaviors=behaviors, activation=activation, transfer=transfer
+        )
     except DegError as error:
         raise ModelError(f"{file}: {error}") from error
     if preset and found.preset not in (None, preset):
@@ -75,6 +78,8 @@ def import_model(
             f"{file}: expected a network of the preset {preset}, found {found.name}, which is of "
             f"{found.preset}; pass --preset {found.preset}, or give another file."
         )
+    if len(found.parts) == 2:
+        _check_free(flow_path(out))
     written = write(found.parts, out)
     epoch = "" if content.epoch is None else f", epoch {content.epoch}"
     print(f"{file}: {found.name}, {len(content.state_dict)} tensors{epoch}")
@@ -82,6 +87,16 @@ def import_model(
     print("\n".join(account(found, written, transfer=transfer)))
     print("\n".join(advice(found, written, run, preset=preset or found.preset, transfer=transfer)))
     return 0
+
+
+def _check_free(path: Path) -> None:
+    if path.is_dir():
+        raise ModelError(
+            f"{path}: expected the name of a file to write, found a folder; pass --out "
+            f"{path / 'NAME.pt'}."
+        )
+    if path.exists():
+        raise ModelError(f"{path}: this file exists; choose another --out, or move it away.")
 
 
 def flow_path(out: Path) -> Path:
@@ -152,7 +167,8 @@ def write(parts: Sequence[Part], out: Path) -> dict[str, Path]:
             behind = {"flow_sha256": sha256(motion)}
         files.save(out, stage=last.stage, network=last.network, **last.facts, **behind)
     except BaseException:
-        flow_path(out).unlink(missing_ok=True)  # one without the other is of no use
+        if len(parts) == 2:
+            flow_path(out).unlink(missing_ok=True)  # one without the other is of no use
         raise
     places = (flow_path(out), out)[-len(parts) :]
     return {part.stage: path for part, path in zip(parts, places, strict=True)}
@@ -170,6 +186,12 @@ def account(found: Converted, written: Mapping[str, Path], *, transfer: bool) ->
         if "behaviors" in part.facts:
             names = part.facts["behaviors"]
             yield f"  outputs: {len(names)}" if transfer else f"  behaviors: {', '.join(names)}"
+    for name, value in found.assumed.items():
+        yield (
+            f"assumed: {name} {value}, as DeepEthogram has it unless told otherwise; nothing here "
+            f"tells it, so pass {'--activation' if name == 'final_activation' else '--config'} if "
+            "its training had another"
+        )
 
 
 def advice(
@@ -191,9 +213,9 @@ def advice(
         lines["behaviors"] = facts["behaviors"]
     if facts.get("groups"):
         lines["exclusive_groups"] = facts["groups"]
-    size = section(run, "augs").get("resize")
-    if isinstance(size, list) and "normalization" in facts:
-        lines["import"] = {"size": size}
+    sees_frames = "normalization" in facts
+    if sees_frames:
+        lines["import"] = import_settings(run)
     for part in found.parts:
         name = part.stage.removeprefix("train_")
         block = {"weights": str(written[part.stage])} | needed(part, name, preset)
@@ -205,14 +227,51 @@ def advice(
         lines, sort_keys=False, default_flow_style=None, allow_unicode=True
     ).strip()
     yield ""
+    if sees_frames:
+        yield from remarks_on_frames(run)
     yield "The training then starts from these weights."
     if not transfer:
         yield "With `epochs: 0` beside each `weights` they are used as they are."
 
 
+def import_settings(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how frames come to look as in the training, as far as the run tells."""
+    size = section(run, "augs").get("resize")
+    known = {"size": size} if isinstance(size, list) and len(size) == 2 else {}
+    return known | {"resize": "linear"}
+
+
+def remarks_on_frames(run: Mapping[str, Any]) -> Iterator[str]:
+    """Say what was done to the frames in the training and has to be seen to by hand."""
+    told = section(run, "augs")
+    size = told.get("resize")
+    if isinstance(size, int):
+        yield (
+            f"Its frames were resized so that the shorter side had {size} pixels: add `size` under "
+            "import, height before width, with your videos' proportions."
+        )
+    elif not isinstance(size, list):
+        found = "were not resized" if "resize" in told else "had a size that nothing here tells"
+        yield (
+            f"Its frames {found}: add `size` under import, height before width, as in its training "
+            "videos."
+        )
+    for name in ("crop_size", "pad"):
+        if told.get(name):
+            yield (
+                f"augs.{name} ({told[name]}) has no counterpart: make the videos so that their "
+                "frames show what it left, and then set `size` under import accordingly."
+            )
+
+
 def needed(part: Part, name: str, preset: str | None) -> dict[str, Any]:
     """Return the settings that the weights need and the preset does not have."""
     settings = from_dict(SECTIONS[name], part.facts["settings"])
-    has = {} if preset is None else resolve({}, name, preset)
-    values = {key: part.facts["settings"][key] for key in weights.meaningful(part.stage, settings)}
-    return {key: value for key, value in values.items() if key not in has or has[key] != value}
+    names = [*agreement.meaning(part.stage, settings)]
+    if name == "sequence":
+        names.append("inference_window")
+    if preset is not None:
+        has = from_dict(SECTIONS[name], resolve({}, name, preset))
+        of = agreement.value_of
+        names = [key for key in names if of(has, key) != of(settings, key)]
+    return {key: part.facts["settings"][key] for key in names}

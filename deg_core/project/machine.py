@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from deg_core.starting import IMAGENET_FILES
 from deg_core.versions import VERSIONS
 
 # Snakemake invocations that only look, and so disturb nobody.
@@ -42,17 +43,20 @@ def count_gpus(environment: Mapping[str, str]) -> int:
     return sum(1 for line in listed.stdout.splitlines() if line.startswith("GPU "))
 
 
-def has_imagenet_weights(environment: Mapping[str, str]) -> bool:
+def has_imagenet_weights(environment: Mapping[str, str], backbone: str = "resnet18") -> bool:
     """Tell whether ImageNet weights of a backbone lie where torch keeps what it downloads.
 
     Parameters
     ----------
     environment
         ``TORCH_HOME``, else ``XDG_CACHE_HOME``, else the home folder decides where that is.
+    backbone
+        Its name in the settings; the default is that of the preset `fast`.
     """
     cache = environment.get("XDG_CACHE_HOME") or Path(environment.get("HOME", "~")) / ".cache"
     home = Path(environment.get("TORCH_HOME") or Path(cache) / "torch").expanduser()
-    return any((home / "hub" / "checkpoints").glob("resnet[15][80]-*.pth"))
+    file = home / "hub" / "checkpoints" / IMAGENET_FILES[backbone]
+    return file.is_file() and file.stat().st_size > 0
 
 
 def workers(folder: Path) -> list[int]:

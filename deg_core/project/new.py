@@ -66,9 +66,7 @@ splits: {splits}
 # augment: {augment}
 
 # Settings of one stage: `common` is for all presets, a preset's name for that preset alone.
-# features:
-#   common: {{epochs: 30}}
-#   fast: {{batch_size: 16}}
+{features}
 
 # Bouts shorter than this percentile of the labeled bouts are removed.
 # postprocess: {postprocess}
@@ -79,6 +77,17 @@ splits: {splits}
 # Of which videos the ethogram is drawn: all, test or none.
 # figures: {figures}
 """
+
+
+FEATURES = """\
+# features:
+#   common: {epochs: 30}
+#   fast: {batch_size: 16}"""
+FEATURES_OF_IMAGENET = """\
+# ImageNet's weights, which torchvision's file on this machine holds, are where `fast` starts.
+features:
+  fast: {weights: imagenet}
+#   common: {epochs: 30}"""
 
 
 def create(folder: Path, *, behaviors: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -106,10 +115,9 @@ def create(folder: Path, *, behaviors: Sequence[str], environment: Mapping[str, 
                 f"{folder / name}: exists already; `deg new` never overwrites, "
                 f"so take another folder, or add videos with `deg add {quoted(folder)} VIDEO`."
             )
-    presets, reason = suited(
-        gpus=count_gpus(environment), weights=has_imagenet_weights(environment)
-    )
-    text = config_text(behaviors, presets, reason)
+    weights = has_imagenet_weights(environment)
+    presets, reason = suited(gpus=count_gpus(environment), weights=weights)
+    text = config_text(behaviors, presets, reason, weights=weights)
     if behaviors:
         check_config(yaml.safe_load(text), f"{folder / CONFIG}")
     try:
@@ -126,8 +134,20 @@ def create(folder: Path, *, behaviors: Sequence[str], environment: Mapping[str, 
     log(next_steps(folder, named=bool(behaviors)))
 
 
-def config_text(behaviors: Sequence[str], presets: Sequence[str], reason: str) -> str:
-    """Write the commented settings of a new project, with the defaults that the code declares."""
+def config_text(
+    behaviors: Sequence[str], presets: Sequence[str], reason: str, *, weights: bool = False
+) -> str:
+    """Write the commented settings of a new project, with the defaults that the code declares.
+
+    Parameters
+    ----------
+    behaviors, presets
+        Names.
+    reason
+        Why these presets, as the end of a sentence.
+    weights
+        Whether the preset `fast` starts from ImageNet's weights, which are on this machine.
+    """
 
     def of(section: str, *keys: str) -> str:
         values = to_dict(SECTIONS[section]())
@@ -141,6 +161,7 @@ def config_text(behaviors: Sequence[str], presets: Sequence[str], reason: str) -
         augment=of("augment", "flip_lr", "flip_ud", "degrees"),
         postprocess=of("postprocess", "percentile"),
         figures=of("figures", "ethograms"),
+        features=FEATURES_OF_IMAGENET if weights and "fast" in presets else FEATURES,
         presets=flow_style(list(presets)),
         reason=reason,
     )

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deg_core.ethogram.groups import probabilities
+from deg_core.ethogram.groups import classes, probabilities
 from deg_core.groups import Groups
 from deg_core.learn.losses import (
     classification_loss,
-    group_weights,
-    initial_bias,
+    log_odds,
     positive_weights,
+    softmax_weights,
 )
 from deg_core.learn.scores import classification_scores
 from deg_core.progress import log
@@ -54,12 +54,23 @@ class Criterion:
         groups: Groups,
         device: torch.device,
     ) -> "Criterion":
-        """Weigh the behaviors by the training labels, (T, K) per video."""
-        counts, exponent = count(labels), settings.loss_weight_exp
-        weight = positive_weights(*counts, exponent).to(device)
-        in_groups = group_weights(*counts, exponent, groups=groups)
-        in_groups = tuple(w.to(device) for w in in_groups)
-        return cls(settings, weight, in_groups, groups, *chosen_by(val_labels))
+        """Weigh the behaviors by the training labels, (T, K) per video.
+
+        A class of a group weighs (frames of another / its own) ** exponent times as much as that
+        other, as the positives of a behavior of its own do.
+        """
+        exponent = settings.loss_weight_exp
+        weight = positive_weights(*count(labels), exponent).to(device)
+        in_groups = []
+        for group, frames in zip(groups, count_classes(labels, groups), strict=True):
+            in_groups.append(softmax_weights(frames, exponent).to(device))
+            if not frames.any():
+                numbers = " and ".join(str(k + 1) for k in group)
+                log(
+                    f"exclusive group of the behaviors {numbers} of config.yaml: no training frame "
+                    "tells which of them is present, or that none is; nothing is learned of them."
+                )
+        return cls(settings, weight, tuple(in_groups), groups, *chosen_by(val_labels))
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Mean loss of (N, K) or (N, K, T) logits over the known labels."""
@@ -94,6 +105,20 @@ def count(labels: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
     return torch.from_numpy((joined == 1).sum(0)), torch.from_numpy((joined == 0).sum(0))
 
 
+def count_classes(labels: Sequence[np.ndarray], groups: Groups) -> tuple[Tensor, ...]:
+    """Count the frames of each group's background and members, (1 + members,) per group."""
+    joined = np.concatenate(list(labels))
+    found = [(classes(joined, group), len(group) + 1) for group in groups]
+    return tuple(torch.from_numpy(np.bincount(of[of >= 0], minlength=size)) for of, size in found)
+
+
 def start_bias(labels: Sequence[np.ndarray], groups: Groups) -> Tensor:
-    """Return the (K,) logits that give each behavior its share of the training frames."""
-    return initial_bias(*count(labels), groups=groups)
+    """Return the (K,) logits that give each behavior its share of the training frames.
+
+    A member of a group is compared with the group's background, whose logit is 0.
+    """
+    positives, against = count(labels)
+    for group, frames in zip(groups, count_classes(labels, groups), strict=True):
+        # Without any background, its members would all start alike.
+        against[list(group)] = frames[0].clamp(min=1)
+    return log_odds(positives, against)

@@ -1,6 +1,5 @@
 """Extract features and logits of every frame of one video; memory does not grow with its length."""
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from deg_core.data.statistics import read_background
 from deg_core.data.video import FrameStore
 from deg_core.learn.clips import padding_color, to_unit
 from deg_core.learn.device import choose
+from deg_core.models import files
 from deg_core.progress import track
 from deg_core.settings import ExtractSettings
 from deg_core.stages.networks import Extractor, Motion, load_two_stream
@@ -108,7 +108,7 @@ def run(
     picture = None
     if network.needs_background:
         picture = to_unit(torch.from_numpy(read_background(background))[None, None], device)
-    digest = hashlib.sha256(f"{motion.sha256} {content['sha256']}".encode()).hexdigest()
+    digest = files.digest_of_features(motion.origin, files.origin(content))
     with (
         FrameStore(store) as video,
         feature_writer(

@@ -32,7 +32,7 @@ def run(*, raw: Path, out: Path, settings: ImportSettings) -> None:
     out
         HDF5 file to write.
     settings
-        Size of the frames, kind of store, and how many frames may be missing.
+        Size of the frames and how they shrink, kind of store, how many frames may be missing.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def run(*, raw: Path, out: Path, settings: ImportSettings) -> None:
     with publish_hdf5(out) as file:
         shape = (*settings.size, info.channels)
         writer = StoreWriter(file, shape=shape, store=store, jpeg_quality=settings.jpeg_quality)
-        copied = _copy_frames(info, writer)
+        copied = _copy_frames(info, writer, method=settings.resize)
         timing = measure_timing(np.array(copied.times), rate=info.fps)
         _complain(info, timing, copied, max_missing=settings.max_missing)
         writer.finish(timing.timestamps, _facts(info, timing, settings))
@@ -83,7 +83,9 @@ def choose_store(info: VideoInfo, settings: ImportSettings) -> Literal["raw", "j
     return "raw" if n_bytes / 1e9 <= settings.raw_limit_gb else "jpeg"
 
 
-def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resize(
+    image: np.ndarray, size: tuple[int, int], *, method: Literal["area", "linear"] = "area"
+) -> np.ndarray:
     """Resize a frame: by areas when it shrinks, so that nothing is skipped, else linearly.
 
     Parameters
@@ -91,6 +93,8 @@ def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     image : (H, W, C) uint8
     size
         New height and width, in pixels.
+    method
+        ``linear``: linearly even when it shrinks.
 
     Returns
     -------
@@ -101,9 +105,9 @@ def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if image.shape[:2] == size:
         return image
     shrinks = height <= image.shape[0] and width <= image.shape[1]
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    chosen = cv2.INTER_AREA if shrinks and method == "area" else cv2.INTER_LINEAR
     # OpenCV drops the axis of a single channel.
-    return cv2.resize(image, (width, height), interpolation=method).reshape(height, width, -1)
+    return cv2.resize(image, (width, height), interpolation=chosen).reshape(height, width, -1)
 
 
 def count_missing(info: VideoInfo, timing: Timing, *, end: float) -> int:
@@ -134,13 +138,15 @@ def count_missing(info: VideoInfo, timing: Timing, *, end: float) -> int:
     return by_time if info.header_frames < 0 else min(by_count, by_time)
 
 
-def _copy_frames(info: VideoInfo, writer: StoreWriter) -> Copied:
+def _copy_frames(
+    info: VideoInfo, writer: StoreWriter, *, method: Literal["area", "linear"]
+) -> Copied:
     """Fill the store, as far as the video can be decoded."""
     copied = Copied()
     total = info.n_expected if info.n_expected >= 0 else None
     try:
         for frame in track(decode(info), total=total, label=info.path.name, unit="frames"):
-            writer.append(resize(frame.image, writer.shape[:2]))
+            writer.append(resize(frame.image, writer.shape[:2], method=method))
             copied.times.append(frame.time)
             copied.end = frame.stop
             copied.n_damaged += frame.damaged

@@ -23,7 +23,7 @@ class Motion:
     clip: int
     normalization: dict[str, list[float]]
     sha256: str
-    origin: str | None = None  # digest of the weights file that it holds unchanged
+    origin: str  # of the file that had these weights first
 
     @classmethod
     def load(cls, path: Path, device: torch.device) -> "Motion":
@@ -35,13 +35,8 @@ class Motion:
         network.to(device).eval().requires_grad_(False)
         return cls(
             network, settings.clip, content["normalization"], content["sha256"],
-            content.get("origin"),
+            files.origin(content),
         )  # fmt: skip
-
-    @property
-    def identities(self) -> tuple[str, ...]:
-        """Digests of the files that hold these weights."""
-        return (self.sha256,) if self.origin is None else (self.sha256, self.origin)
 
     def __call__(self, clip: Tensor) -> Tensor:
         """Finest motion map (N, C, h, w) of a normalised clip (N, T, 3, H, W)."""

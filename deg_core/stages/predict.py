@@ -6,8 +6,10 @@ from deg_core.data.arrays import Predictions, open_features, write_predictions
 from deg_core.errors import ModelError
 from deg_core.ethogram.groups import probabilities
 from deg_core.groups import indices, named
+from deg_core.learn.centering import centered
 from deg_core.learn.device import choose
-from deg_core.learn.tiling import tiled
+from deg_core.learn.tiling import scored
+from deg_core.settings import SequenceSettings, from_dict
 from deg_core.stages.networks import load_sequence
 
 
@@ -34,6 +36,7 @@ def run(*, features: Path, model: Path, out: Path, threads: int) -> None:
     """
     device = choose(threads)
     network, content = load_sequence(model, device)
+    settings = from_dict(SequenceSettings, content["settings"])
     with open_features(features) as rows:
         if (content["n_features"], content["behaviors"]) != (rows.n_features, [*rows.behaviors]):
             raise ModelError(
@@ -42,9 +45,12 @@ def run(*, features: Path, model: Path, out: Path, threads: int) -> None:
                 f"{features}; extract and train again."
             )
         # Groups are a matter of how each model was trained; those of the last one are decoded.
+        around_center = centered(
+            rows, network.mean.cpu().numpy()[:, 0], after=settings.center_after
+        )
         groups = indices(content.get("groups", []), rows.behaviors)
         of_features = indices(rows.groups, rows.behaviors)
-        logits = tiled(network, rows, device)
+        logits = scored(network, around_center, device, window=settings.inference_window)
         predicted = Predictions(
             probabilities=probabilities(logits, groups),
             feature_probabilities=probabilities(rows.logits, of_features),

@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deg_core.data.labels import read_frame_labels
 from deg_core.data.statistics import read_background
-from deg_core.errors import LabelError, StateError
+from deg_core.errors import LabelError
 from deg_core.groups import Groups, from_text, indices, named
 from deg_core.learn.augment import augment
 from deg_core.learn.clips import ClipBatch, ClipSource, ahead, cut, epoch_order, to_unit
@@ -23,8 +22,9 @@ from deg_core.models.weights import Loaded
 from deg_core.progress import log
 from deg_core.settings import FeatureSettings
 from deg_core.stages.criterion import Criterion, count, start_bias
+from deg_core.stages.labelled import check_lengths, read_labels
 from deg_core.stages.networks import Extractor, Motion
-from deg_core.stages.training import Training, joined, paths
+from deg_core.stages.training import Training, chained, paths
 
 BOTH = "both"
 
@@ -126,50 +126,6 @@ def rarity(samples: np.ndarray, labels: Sequence[np.ndarray], exponent: float) -
     return with_background @ weight
 
 
-def read_labels(folder: Path, videos: Sequence[str], part: str) -> tuple[list[str], list]:
-    """Read the imported labels of one part, whose behaviors must agree.
-
-    Returns
-    -------
-    tuple
-        Names of the behaviors and per video (T, K) int8.
-
-    Raises
-    ------
-    LabelError
-        If there is no video, no known frame, or the behaviors differ.
-    """
-    tables = [read_frame_labels(folder / f"{video}.csv") for video in videos]
-    names = tables[0][0] if tables else []
-    for video, (found, _) in zip(videos, tables, strict=True):
-        if list(found) != list(names):
-            raise LabelError(
-                f"{folder / video}.csv: expected the behaviors {list(names)}, found {list(found)}; "
-                "run import_labels again."
-            )
-    if not any((table >= 0).any() for _, table in tables):
-        raise LabelError(f"{folder}: no frame of the {part} part is labelled; label more videos.")
-    return list(names), [table for _, table in tables]
-
-
-def check_lengths(
-    labels: Path, videos: Sequence[str], tables: Sequence[np.ndarray], n_frames: Sequence[int]
-) -> None:
-    """Check that each video has one row of labels per frame.
-
-    Raises
-    ------
-    StateError
-        If it has not: labels and video were not imported together.
-    """
-    for video, table, n in zip(videos, tables, n_frames, strict=True):
-        if len(table) != n:
-            raise StateError(
-                f"{labels / video}.csv: {len(table)} frames, but the imported video has {n}; "
-                "delete it and run again, so that the labels are checked against the video."
-            )
-
-
 def train(task: FeatureTask, training: Training, loaded: Loaded) -> Fitted:
     """Train the task's network; with a curriculum each stream by itself before both together.
 
@@ -195,7 +151,7 @@ def train(task: FeatureTask, training: Training, loaded: Loaded) -> Fitted:
     task.settings = settings
     task.use(whole)
     done[BOTH] = training.fit(task, loaded, phase=BOTH)
-    return joined(done)
+    return chained(done)
 
 
 def hand_over(source: TwoStream, target: TwoStream) -> None:
@@ -292,7 +248,7 @@ def run(
     )  # fmt: skip
     loaded = weights.load(
         task.network, settings, stage="train_features", behaviors=names, groups=exclusive,
-        partners=motion.identities,
+        partners=(motion.sha256, motion.origin),
     )  # fmt: skip
     log(f"train_features: {len(task.samples)} labelled frames on {device}")
     used = [*train_videos, *val_videos]
@@ -312,7 +268,7 @@ def run(
         },
         in_model={
             "behaviors": names, "groups": exclusive, "flow_sha256": motion.sha256,
-            "normalization": motion.normalization,
+            "flow_origin": motion.origin, "normalization": motion.normalization,
         },
     )  # fmt: skip
 

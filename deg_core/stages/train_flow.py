@@ -227,7 +227,7 @@ def run(
     training.publish(
         task, fitted, loaded, model=model, history=history, record=record,
         in_record={"videos": videos, "n_clips": len(task.train)},
-        in_model={"normalization": moments, "origin": None if settings.epochs else loaded.sha256},
+        in_model={"normalization": moments},
     )  # fmt: skip
 
 

@@ -8,18 +8,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deg_core.data.arrays import Features, read_features
+from deg_core.data.arrays import Features, open_features, read_features
 from deg_core.errors import LabelError, StateError
 from deg_core.groups import Groups, from_text, indices, named
+from deg_core.learn.centering import centered
 from deg_core.learn.clips import cut, epoch_order
 from deg_core.learn.device import choose, precision_of
 from deg_core.learn.losses import truncated_smoothing
-from deg_core.learn.tiling import TILE, tiled
+from deg_core.learn.tiling import TILE, Rows, scored
 from deg_core.models import sequence, weights
 from deg_core.progress import log
 from deg_core.settings import SequenceSettings
 from deg_core.stages.criterion import Criterion, start_bias
-from deg_core.stages.train_features import read_labels
+from deg_core.stages.labelled import read_labels
 from deg_core.stages.training import Training, paths
 
 
@@ -51,6 +52,7 @@ class SequenceTask:
         self.settings, self.device = settings, device
         self.features, self.labels = train
         self.val_features, self.val_labels = val
+        self.as_extracted = self.features, self.val_features
         self.precision = precision_of(settings.precision, device)
         self.criterion = Criterion.of(self.labels, self.val_labels, settings, groups, device)
         self.metric, self.direction = self.criterion.metric, self.criterion.direction
@@ -60,9 +62,18 @@ class SequenceTask:
         self.network = sequence.build(
             settings, n_features=self.n_features, n_behaviors=self.labels[0].shape[1]
         )
-        self.network.set_moments(*moments(self.features))
+        mean, _ = moments(self.features)
+        self.center(mean.numpy())
+        self.network.set_moments(mean, moments(self.features)[1])
         self.network.set_bias(start_bias(self.labels, groups))
         self.network.to(device)
+
+    def center(self, center: np.ndarray) -> None:
+        """Move the features of each video towards ``center`` (D,), as far as the settings say."""
+        self.features, self.val_features = (
+            [centered(rows, center, after=self.settings.center_after) for rows in part]
+            for part in self.as_extracted
+        )
 
     def n_steps(self) -> int:
         """Count the steps of an epoch."""
@@ -110,9 +121,10 @@ class SequenceTask:
 
     def _stage_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         loss = self.criterion.loss(logits, labels)
-        if self.settings.network != "tcn" or not self.settings.smoothing_weight:
+        weight = self.settings.smoothing_weight
+        if not (weight and self.network.network.smooths):
             return loss
-        return loss + self.settings.smoothing_weight * truncated_smoothing(
+        return loss + weight * truncated_smoothing(
             logits, labels >= 0, groups=self.criterion.groups
         )
 
@@ -122,8 +134,9 @@ class SequenceTask:
         return self.loss(self._read(self.windows(0)[:1].repeat(n, axis=0)), torch.Generator())
 
     def validate(self) -> dict[str, float]:
-        """Score whole validation videos, without window borders."""
-        logits = [tiled(self.network, x, self.device) for x in self.val_features]
+        """Score whole validation videos, as `predict` will."""
+        window = self.settings.inference_window
+        logits = [scored(self.network, x, self.device, window=window) for x in self.val_features]
         scores = torch.from_numpy(np.concatenate(logits))  # (sum of T, K)
         truth = torch.from_numpy(np.concatenate(self.val_labels))
         return self.criterion.scores(scores.to(self.device), truth.to(self.device))
@@ -153,7 +166,7 @@ def window_starts(labels: np.ndarray, settings: SequenceSettings) -> np.ndarray:
     return starts[before[np.minimum(starts + window, n)] > before[starts]]
 
 
-def moments(features: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+def moments(features: Sequence[Rows]) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation (D,) of each feature over all frames of some videos."""
     parts = [x[a : a + TILE] for x in features for a in range(0, len(x), TILE)]
     n = sum(len(x) for x in parts)
@@ -183,6 +196,15 @@ def read_part(
             )
         arrays.append(joined(found))
     return names, arrays, tables
+
+
+def digests_of(features: Sequence[Path]) -> list[str]:
+    """Return what the features of some files are known by: the digests of the models' weights."""
+    digests = set()
+    for path in features:
+        with open_features(path) as rows:
+            digests.add(rows.digest)
+    return sorted(digests)
 
 
 def run(
@@ -249,11 +271,14 @@ def run(
     task = SequenceTask(
         (train_x, train_y), (val_x, val_y), settings=settings, device=device, groups=columns
     )
-    loaded = weights.load(
-        task.network, settings, stage="train_sequence", behaviors=names, groups=exclusive
-    )
-    log(f"train_sequence: {sum(map(len, train_x))} frames, {task.n_features} features on {device}")
     used = [*train_videos, *val_videos]
+    digests = digests_of(paths(features, used, ".h5"))
+    loaded = weights.load(
+        task.network, settings, stage="train_sequence", behaviors=names, groups=exclusive,
+        partners=digests,
+    )  # fmt: skip
+    task.center(task.network.mean.cpu().numpy()[:, 0])  # loaded weights bring their own
+    log(f"train_sequence: {sum(map(len, train_x))} frames, {task.n_features} features on {device}")
     inputs = (*paths(features, used, ".h5"), *paths(labels, used, ".csv"), *loaded.files)
     training = Training("train_sequence", settings, inputs, (*used, groups), state, device, threads)
     training.with_batch_size(task, len(task.windows(0)))
@@ -264,5 +289,8 @@ def run(
             "train_videos": train_videos, "val_videos": val_videos, "behaviors": names,
             "groups": exclusive,
         },
-        in_model={"behaviors": names, "groups": exclusive, "n_features": task.n_features},
+        in_model={
+            "behaviors": names, "groups": exclusive, "n_features": task.n_features,
+            "features_digest": digests[0] if len(digests) == 1 else None,
+        },
     )  # fmt: skip

@@ -14,8 +14,8 @@ import torch
 
 from deg_core.data.publish import identity, publish_csv, publish_json
 from deg_core.learn.device import describe
-from deg_core.learn.fit import Fit, Fitted, Task
-from deg_core.learn.memory import fitting_batch, free_memory
+from deg_core.learn.fit import STATE_FILE, Fit, Fitted, Task
+from deg_core.learn.memory import fitting_batch, free_memory, untouched
 from deg_core.models import files
 from deg_core.models.weights import Loaded
 from deg_core.progress import log
@@ -120,39 +120,75 @@ class Training:
         publish_json(record, about | fitted.record | dict(in_record))
         files.save(
             model, stage=self.stage, network=task.network, settings=to_dict(self.settings),
-            version=VERSIONS[self.stage], **in_model,
+            version=VERSIONS[self.stage], origin=None if self.settings.epochs else loaded.origin,
+            **in_model,
         )  # fmt: skip
-        self.forget()
+        self._forget()
 
-    def forget(self) -> None:
+    def _forget(self) -> None:
         """Remove the saved states, once the model is published."""
-        for path in [*self.state.rglob("last.pt"), self.state / "batch.json"]:
+        for path in [*self.state.rglob(STATE_FILE), self._note]:
             path.unlink(missing_ok=True)
 
     def with_batch_size(self, task: Any, n_samples: int) -> None:
         """Give a task whose batch size is `auto` the number that fits the free memory.
 
-        A training that continues keeps the number that it began with.
+        The task's network stays as it is, so that the training equals one that was given the
+        number. A training that continues keeps the number that it began with, also on another
+        device: its steps are counted in such batches.
+
+        Parameters
+        ----------
+        task
+            With ``trial(n)``, which computes the loss of n samples.
+        n_samples
+            Samples there are.
+
+        Raises
+        ------
+        StateError
+            If the number cannot be noted.
         """
         if task.settings.batch_size != AUTO:
             return
-        noted = self.state / "batch.json"
-        size = self._noted(noted)
-        if size is None:
-            size = fitting_batch(task.trial, free=free_memory(self.device), most=n_samples)
-            publish_json(noted, {"fingerprint": self.fingerprint, "batch_size": size})
-            log(f"{self.stage}: batches of {size} fit the memory")
+        if self.settings.epochs:
+            size = self._noted_size() or self._fitting_size(task, n_samples)
+        else:  # no step is made, and validation keeps nothing for a backward pass
+            size = type(self.settings)().batch_size
         task.settings = replace(task.settings, batch_size=size)
 
-    def _noted(self, path: Path) -> int | None:
+    @property
+    def _note(self) -> Path:
+        return self.state / "batch.json"
+
+    def _fitting_size(self, task: Any, n_samples: int) -> int:
+        with untouched(task.network):
+            size = fitting_batch(task.trial, free=free_memory(self.device), most=n_samples)
+        publish_json(
+            self._note,
+            {"fingerprint": self.fingerprint, "device": describe(self.device), "batch_size": size},
+        )
+        log(f"{self.stage}: batches of {size} fit the memory")
+        return size
+
+    def _noted_size(self) -> int | None:
+        """Return the batch size that this training began with, where it has begun."""
         try:
-            content = json.loads(path.read_text())
-        except (OSError, ValueError):
+            content = json.loads(self._note.read_text())
+            if content["fingerprint"] != self.fingerprint:
+                return None
+            size, device = content["batch_size"], content["device"]
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        return content["batch_size"] if content["fingerprint"] == self.fingerprint else None
+        if device == describe(self.device):
+            return size
+        if not any(self.state.rglob(STATE_FILE)):  # no step made: this device's memory decides
+            return None
+        log(f"{self.stage}: goes on with batches of {size}, which fitted the memory of {device}")
+        return size
 
 
-def joined(phases: Mapping[str, Fitted]) -> Fitted:
+def chained(phases: Mapping[str, Fitted]) -> Fitted:
     """Put the phases of a training together: the last one's result, and all learning curves.
 
     Parameters
@@ -163,16 +199,25 @@ def joined(phases: Mapping[str, Fitted]) -> Fitted:
     Returns
     -------
     Fitted
-        Epochs and steps count on from phase to phase, and ``phase`` names each epoch's.
+        Epochs, steps and seconds count on from phase to phase, and ``phase`` names each epoch's.
+        Attempts and peak memory are the largest of any phase.
     """
-    tables, epochs, steps = [], 0, 0
+    tables, epochs, steps, seconds = [], 0, 0, 0.0
     for name, fitted in phases.items():
         record = fitted.record | {"best_epoch": fitted.record["best_epoch"] + epochs}
         own = fitted.history.assign(phase=name)
-        own = own.assign(epoch=own["epoch"] + epochs, step=own["step"] + steps)
+        own = own.assign(
+            epoch=own["epoch"] + epochs,
+            step=own["step"] + steps,
+            seconds=(own["seconds"] + seconds).round(1),
+        )
         epochs, steps = int(own["epoch"].max()), int(own["step"].max())
+        seconds += record["seconds"]
         tables.append(own)
-    return Fitted(pd.concat(tables, ignore_index=True), record | {"epochs": epochs})
+    record |= {"epochs": epochs, "seconds": round(seconds, 1)}
+    for fact in ("attempts", "peak_memory_mb"):
+        record[fact] = max(fitted.record[fact] for fitted in phases.values())
+    return Fitted(pd.concat(tables, ignore_index=True), record)
 
 
 def paths(folder: Path, ids: Iterable[str], suffix: str) -> list[Path]:

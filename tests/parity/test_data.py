@@ -51,6 +51,13 @@ def test_statistics_of_batches_merge_as_in_the_original(case, _):
     reference.close(std, case["std"], rtol=1e-12)
 
 
+@pytest.mark.parametrize(("batches", "channels"), [([], 3), ([np.zeros((0, 4))], 4)])
+def test_without_a_pixel_every_channel_is_undefined(batches, channels):
+    for moments in original.channel_moments(batches):
+        assert moments.shape == (channels,)
+        assert np.isnan(moments).all()
+
+
 def test_statistics_of_a_video_are_those_of_the_original():
     meta, arrays = STATISTICS
     moments = moments_of(arrays["video_frames"][:: meta["stride"]])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import reference
 
-from deg_core.ethogram import bouts, original, thresholds
+from deg_core.ethogram import bouts, groups, original, original_scores, thresholds
 from deg_core.ethogram.frame_metrics import count, frame_scores, rank, ranking_scores
 from deg_core.settings import ThresholdSettings
 
@@ -107,6 +107,12 @@ def test_a_behavior_without_bouts_loses_bouts_of_one_frame():
     assert original.removal_lengths(unknown).tolist() == [1, 1]
 
 
+def test_no_video_has_no_behaviors():
+    assert original.bout_percentiles([]).shape == (0,)
+    assert original.removal_lengths([]).shape == (0,)
+    assert original.removal_lengths([]).dtype == np.int64
+
+
 def test_thresholds_that_are_too_low_or_too_bad_are_replaced():
     arrays = POST[1]
     low = original.raise_thresholds(arrays["low_in"])
@@ -117,7 +123,7 @@ def test_thresholds_that_are_too_low_or_too_bad_are_replaced():
 
 @pytest.mark.parametrize("case", cases(THRESHOLDS))
 def test_threshold_curves_and_choices_are_those_of_the_original(case):
-    curves = original.threshold_curves(case["labels"], case["probabilities"])
+    curves = original_scores.threshold_curves(case["labels"], case["probabilities"])
     ours = curves.scores._asdict() | {
         "thresholds": curves.thresholds,
         "auroc": curves.auroc,
@@ -133,7 +139,7 @@ def test_threshold_curves_and_choices_are_those_of_the_original(case):
 
 @pytest.mark.parametrize("case", cases(THRESHOLDS))
 def test_scores_of_an_epoch_are_those_of_the_original(case):
-    scores = original.epoch_scores(case["labels"], case["probabilities"])
+    scores = original_scores.epoch_scores(case["labels"], case["probabilities"])
     stored = reference.case(case, "epoch_")
     assert set(scores) == set(stored)
     for name, expected in stored.items():
@@ -165,16 +171,16 @@ def test_labels_may_be_the_number_of_the_positive_column():
     index = np.random.default_rng(1).integers(-1, 3, 20)
     one_hot = np.eye(3, dtype=int)[index]
     one_hot[index == -1] = -1
-    for name, expected in original.epoch_scores(one_hot, probabilities).items():
-        found = original.epoch_scores(index, probabilities)[name]
+    for name, expected in original_scores.epoch_scores(one_hot, probabilities).items():
+        found = original_scores.epoch_scores(index, probabilities)[name]
         np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("case", cases(METRICS))
 def test_counts_and_scores_are_those_of_the_original(case):
-    counts = original.confusion(case["labels"], case["predictions"])
+    counts = original_scores.confusion(case["labels"], case["predictions"])
     np.testing.assert_array_equal(counts, case["confusion"])
-    scores = original.confusion_scores(counts)._asdict()
+    scores = original_scores.confusion_scores(counts)._asdict()
     for name in ("precision", "recall", "f1", "f2", "informedness", "tpr", "fpr"):
         reference.close(scores[name], case[name], rtol=1e-9)
 
@@ -190,20 +196,20 @@ def test_our_own_scores_agree_where_they_have_a_value(case):
 
 @pytest.mark.parametrize("case", cases(METRICS))
 def test_scores_of_exclusive_classes_are_those_of_the_original(case):
-    predicted = original.hardmax(case["probabilities"])
+    predicted = original_scores.hardmax(case["probabilities"])
     np.testing.assert_array_equal(predicted, case["hardmax"])
-    counts = original.class_confusion(
+    counts = groups.confusion(
         case["indicator"], predicted.argmax(axis=1), n_classes=predicted.shape[1]
     )
     np.testing.assert_array_equal(counts, case["class_confusion"])
-    assert original.mean_class_accuracy(counts) == pytest.approx(
+    assert original_scores.mean_class_accuracy(counts) == pytest.approx(
         float(case["mean_class_accuracy"]), abs=1e-12
     )
-    assert original.macro_f1(counts) == pytest.approx(float(case["macro_f1"]), abs=1e-12)
+    assert original_scores.macro_f1(counts) == pytest.approx(float(case["macro_f1"]), abs=1e-12)
 
 
 def test_without_any_frame_scores_of_classes_are_undefined():
-    counts = original.class_confusion([-1], [0], n_classes=2)
+    counts = groups.confusion(np.array([-1]), np.array([0]), n_classes=2)
     assert not counts.any()
-    assert np.isnan(original.mean_class_accuracy(counts))
-    assert np.isnan(original.macro_f1(counts))
+    assert np.isnan(original_scores.mean_class_accuracy(counts))
+    assert np.isnan(original_scores.macro_f1(counts))

@@ -9,7 +9,7 @@ import torch
 from fill_weights import fill
 from reference import case, close, filled, load
 
-from deg_core.learn import fit, losses
+from deg_core.learn import losses, rate
 from deg_core.models import compat
 from deg_core.settings import FeatureSettings
 
@@ -195,12 +195,12 @@ def test_plateau_lowers_the_rate_and_ends_the_training(made, stored):
     settings = FeatureSettings(lr=1e-4, patience=3, reduction_factor=0.1, min_lr=5e-7)
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=settings.lr)
     direction = {"max": "higher", "min": "lower"}[made["mode"]]
-    schedule = fit.plateau(optimizer, settings, direction)
+    schedule = rate.plateau(optimizer, settings, direction)
     rates, stops = [], []
     for score in stored["metric"].tolist():
         schedule.step(score)
         rates.append(optimizer.param_groups[0]["lr"])
-        stops.append(fit.is_at_bottom(rates[-1], settings))
+        stops.append(rate.is_at_bottom(rates[-1], settings))
     np.testing.assert_allclose(rates, stored["lr_after_epoch"], rtol=1e-9)
     assert stops == stored["stop_if_asked"].tolist()
 

@@ -264,6 +264,34 @@ def test_options_of_the_linear_head(options, n_frames, k, n_features):
 
 
 @pytest.mark.parametrize(("n_frames", "k", "n_features"), [(30, K, D), (1, K, D), (30, 1, 1)])
+@pytest.mark.parametrize("width", [5, 128])
+@pytest.mark.parametrize("told", [{}, {"nonlinear_classification": True}])
+def test_a_hidden_layer_of_the_linear_head(told, width, n_frames, k, n_features):
+    shapes = {key: (shape, kind) for key, shape, kind in listing("tgm", k=k, n_features=n_features)}
+    shapes |= {
+        "h.weight": ((width, 2 * n_features, 1), "float32"), "h.bias": ((width,), "float32"),
+        "classify.weight": ((k, width, 1), "float32"),
+    }  # fmt: skip
+    state = reference.fill(shapes)
+    module = compat.from_deepethogram("tgm", state, **told)
+    x = torch.randn(2, n_features, n_frames, generator=torch.Generator().manual_seed(0))
+    rows = torch.cat([x, mixture_by_hand(state, x, length=15, reduction="max")], 1)
+    rows = torch.relu(F.conv1d(rows, state["h.weight"], state["h.bias"]))
+    expected = F.conv1d(rows, state["classify.weight"], state["classify.bias"])
+    reference.close(compat.outputs(module, x)["out"], expected)
+    assert list(compat.state_dict(module)) == list(state)
+    (settings,) = compat.settings(module).values()
+    assert (settings.network, settings.hidden) == ("tgm_hidden", width)
+
+
+def test_without_its_tensors_a_configuration_makes_no_hidden_layer():
+    """The original's builder does not hand the option on."""
+    weights = reference.filled("tgm")
+    module = compat.from_deepethogram("tgm", weights, nonlinear_classification=True)
+    assert compat.settings(module)["sequence"].network == "tgm"
+
+
+@pytest.mark.parametrize(("n_frames", "k", "n_features"), [(30, K, D), (1, K, D), (30, 1, 1)])
 @pytest.mark.parametrize("options", VARIANTS + LATE, ids=str)
 def test_options_of_the_late_head(options, n_frames, k, n_features):
     state = reference.filled(listing("tgmj", k=k, n_features=n_features, **options))
@@ -297,13 +325,17 @@ def test_options_of_the_recurrent_network(style, bidirectional, n_layers, n_fram
     reference.close(module(x), expected)
 
 
-def test_without_dropout_the_convolution_stands_one_place_earlier():
+@pytest.mark.parametrize("dropout", [0, 0.5])
+@pytest.mark.parametrize("place", [3, 4])
+def test_the_last_convolution_is_found_where_it_stands(place, dropout):
+    """Without dropout it stands one place earlier, whatever a configuration says by now."""
     weights = reference.filled("conv_nonlinear")
-    earlier = {key.replace("net.4.", "net.3."): value for key, value in weights.items()}
+    moved = {key.replace("net.4.", f"net.{place}."): value for key, value in weights.items()}
     x = torch.randn(1, 1024, 9)
     expected = compat.from_deepethogram("conv_nonlinear", weights)(x)
-    found = compat.from_deepethogram("conv_nonlinear", earlier, dropout_p=0)(x)
-    assert torch.equal(found, expected)
+    module = compat.from_deepethogram("conv_nonlinear", moved, dropout_p=dropout)
+    assert torch.equal(module(x), expected)
+    assert list(compat.state_dict(module)) == list(moved)
 
 
 # --- files that do not fit
@@ -339,7 +371,6 @@ def test_tied_tensors_must_be_equal(network, first, second):
         ("rnn", {"rnn_style": "LSTM"}, "expected one of lstm, gru, rnn, got 'LSTM'"),
         ("rnn", {"bidirectional": True}, "missing 'rnn.weight_ih_l0_reverse'"),
         ("linear", {"K": 4}, "'conv1.weight': expected shape [4, 1024, 1], found [5, 1024, 1]"),
-        ("conv_nonlinear", {"dropout_p": 0}, "missing 'net.3.weight'"),
         ("mlp", {"D": 7}, "'model.0.weight': expected shape [256, 7]"),
     ],
 )

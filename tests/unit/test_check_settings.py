@@ -91,7 +91,10 @@ def test_weights_that_are_missing_are_found(tmp_path):
     assert f"{folder / 'a.pt'}: no such file" in missing
     assert "sequence (preset lite): epochs: 0 uses a model file as it is" in unusable
     (folder / "a.pt").touch()
-    assert texts(check_settings.examine_settings(folder)[1]) == [unusable]
+    still, empty = texts(check_settings.examine_settings(folder)[1])
+    assert still == unusable
+    assert "expected a model of train_flow, but the file is damaged" in empty
+    assert "name another one under `weights`." in empty
 
 
 def test_own_presets_are_known_to_the_other_sections():
@@ -101,6 +104,29 @@ def test_own_presets_are_known_to_the_other_sections():
     }  # fmt: skip
     (text,) = check_settings.all_problems(config, "c")
     assert "features.common.epochs" in text
+
+
+def test_groups_are_checked_against_the_behaviors_beside_other_mistakes():
+    config = {"behaviors": ["groom", "rear"], "exclusive_groups": [["groom", "rear"]], "x": 1}
+    (text,) = check_settings.all_problems(config, "c")
+    assert "unknown key 'x'" in text
+    config["exclusive_groups"] = [["groom", "dig"]]
+    assert "'dig' is not in behaviors" in check_settings.all_problems(config, "c")[0]
+    # Whether a group names behaviors is not known where there are none.
+    for behaviors in ({"behaviors": ["groom", "groom"]}, {}):
+        (text,) = check_settings.all_problems({"exclusive_groups": [["a", "b"]], **behaviors}, "c")
+        assert "exclusive_groups" not in text
+
+
+def test_settings_that_do_not_go_together_are_one_finding(tmp_path):
+    config = """\
+behaviors: [groom]
+sequence:
+  common: {network: transformer}
+  lite: {n_heads: 5}
+"""
+    (text,) = texts(check_settings.examine_settings(write(tmp_path / "p", config))[1])
+    assert "sequence (preset lite): hidden: expected a multiple of n_heads (5)" in text
 
 
 def test_every_row_of_the_table_is_checked(tmp_path):

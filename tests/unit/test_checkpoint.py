@@ -281,8 +281,15 @@ def test_what_does_not_add_up_is_one_sentence(tmp_path, pickled, records, words)
     assert str(caught.value).startswith(f"{tmp_path / 'c.pt'}: expected a checkpoint of DeepEtho")
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"text", b"PK\x03\x04 cut", b"\x80\x02."])
+@pytest.mark.parametrize("content", [b"\0" * 100, b"text", b"epoch: 3\n", b"\x89HDF\r\n"])
 def test_a_file_of_another_kind(tmp_path, content):
+    (tmp_path / "c.pt").write_bytes(content)
+    with pytest.raises(ModelError, match=r"c\.pt: expected .*, found a file of another kind, not"):
+        checkpoint.read(tmp_path / "c.pt")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"\x80\x02.", b"\x80\x02h"])
+def test_a_file_of_which_too_little_is_there(tmp_path, content):
     (tmp_path / "c.pt").write_bytes(content)
     with pytest.raises(ModelError, match=r"c\.pt: expected a checkpoint .*; copy it again"):
         checkpoint.read(tmp_path / "c.pt")

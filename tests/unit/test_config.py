@@ -128,7 +128,12 @@ COMPLAINTS = {
         "features: unknown key 'epochs'; it belongs one level deeper, into features.common."
     ),
     "exclusive_groups: [groom, rear]": (
-        "exclusive_groups[0]: expected a list, found the text 'groom'; write it as [a, b]."
+        "exclusive_groups[0]: expected a list, found the text 'groom'; write a list of lists, as "
+        "[[a, b]]."
+    ),
+    "exclusive_groups: groom": (
+        "exclusive_groups: expected a list, found the text 'groom'; write a list of lists, as "
+        "[[a, b]]."
     ),
     "exclusive_groups: [[groom]]": (
         "exclusive_groups[0]: expected at least 2 values, found a list of 1 value."
@@ -153,6 +158,22 @@ COMPLAINTS = {
     "features: {common: {lr: 1e-4}}": (
         "features.common.lr: expected a number, found the text '1e-4'; YAML reads it as text, "
         "so write 1.0e-4."
+    ),
+    "features: {common: {batch_size: 0}}": (
+        "features.common.batch_size: expected auto, or a whole number of at least 1, found 0."
+    ),
+    "features: {common: {batch_size: Auto}}": (
+        "features.common.batch_size: expected auto, or a whole number of at least 1, found the "
+        "text 'Auto'; did you mean 'auto'?"
+    ),
+    "sequence: {common: {n_layers: 2.5}}": (
+        "sequence.common.n_layers: expected auto, or a whole number of at least 1, found 2.5."
+    ),
+    "flow: {common: {weights: }}": (
+        "flow.common.weights: expected text, found nothing; write none, or remove the key."
+    ),
+    "import: {size: }": (
+        "import.size: expected a list, found nothing; write [128, 128], or remove the key."
     ),
     "features: {common: {lr: .inf}}": "features.common.lr: expected a number, found inf.",
     "videos: ''": "videos: expected text that is not empty, found the text ''.",

@@ -8,7 +8,7 @@ import torch
 
 from deg_core.learn.losses import cross_entropy, focal_bce
 from deg_core.settings import FeatureSettings, SequenceSettings
-from deg_core.stages.criterion import Criterion, chosen_by, count, start_bias
+from deg_core.stages.criterion import Criterion, chosen_by, count, count_classes, start_bias
 
 CPU = torch.device("cpu")
 LABELS = [np.array([[0, -1, 1], [1, -1, 0]], np.int8), np.array([[1, 0, 0]], np.int8)]
@@ -28,6 +28,33 @@ def test_count():
     positives, negatives = count(LABELS)
     assert positives.tolist() == [2, 0, 1]
     assert negatives.tolist() == [1, 1, 2]
+
+
+# Of the group's five frames two are background, one is known by the present member alone, and one
+# not at all.
+PARTLY = [np.array([[0, 0], [0, 0], [1, -1], [0, 1], [0, -1]], np.int8)]
+
+
+def test_classes_are_counted_in_the_frames_that_tell_of_them():
+    (found,) = count_classes(PARTLY, ((0, 1),))
+    assert found.tolist() == [2, 1, 1]
+    (found,) = count_classes(PARTLY, ((1,),))
+    assert found.tolist() == [2, 1]
+    assert count_classes(PARTLY, ()) == ()
+
+
+def test_a_group_is_weighted_by_these_counts():
+    settings = replace(FeatureSettings(), loss_weight_exp=1.0)
+    (found,) = Criterion.of(PARTLY, PARTLY, settings, ((0, 1),), CPU).group_weights
+    assert found.tolist() == pytest.approx([0.2, 0.4, 0.4])  # 1/2 : 1 : 1
+
+
+def test_a_group_that_no_frame_tells_of_is_named(capsys):
+    labels = [np.array([[-1, 1, 0], [0, 0, -1]], np.int8)]
+    Criterion.of(labels, labels, FeatureSettings(), ((0, 2),), CPU)
+    assert "exclusive group of the behaviors 1 and 3 of config.yaml" in capsys.readouterr().err
+    Criterion.of(labels, labels, FeatureSettings(), ((0, 1),), CPU)
+    assert capsys.readouterr().err == ""
 
 
 def test_f1_chooses_unless_nothing_occurs(capsys):
@@ -77,3 +104,14 @@ def test_outputs_start_at_each_behaviors_share():
     bias = start_bias(labels, ((0, 1),))
     share = torch.softmax(torch.cat([torch.zeros(1), bias]), dim=0)
     assert share.tolist() == pytest.approx([0.5, 0.25, 0.25])
+
+
+def test_shares_of_a_group_are_those_of_the_frames_that_tell_of_it():
+    share = torch.softmax(torch.cat([torch.zeros(1), start_bias(PARTLY, ((0, 1),))]), dim=0)
+    assert share.tolist() == pytest.approx([2 / 4, 1 / 4, 1 / 4])
+
+
+def test_members_of_a_group_without_background_start_at_their_shares_too():
+    labels = [np.array([[1, 0]] * 3 + [[0, 1]], np.int8)]
+    bias = start_bias(labels, ((0, 1),))
+    assert (bias[0] - bias[1]).item() == pytest.approx(np.log(3))

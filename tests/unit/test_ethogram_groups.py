@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from deg_core.errors import LabelError
 from deg_core.ethogram.groups import (
     check_labels,
     classes,
+    complete,
     confusion,
     find_clash,
     group_scores,
@@ -99,8 +101,36 @@ def test_strength_is_relative_to_the_threshold():
 
 def test_classes_of_a_group():
     labels = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, -1, 1], [-1, 0, 0]], dtype=np.int8)
-    assert classes(labels, (0, 2)).tolist() == [0, 1, 2, 2, -1]
+    found = classes(labels, (0, 2))
+    assert found.dtype == np.int64
+    assert found.tolist() == [0, 1, 2, 2, -1]
     assert classes(labels == 1, (1,)).tolist() == [1, 0, 0, 0, 0]
+    # In another order, and of two that are present the first in that order.
+    assert classes(labels, (2, 0)).tolist() == [0, 2, 1, 1, -1]
+    assert classes(np.ones((1, 3)), (2, 0)).tolist() == [1]
+
+
+def test_a_present_member_tells_of_all():
+    labels = np.array([[1, -1], [-1, 1], [0, -1], [-1, -1]], dtype=np.int8)
+    assert classes(labels, (0, 1)).tolist() == [1, 2, -1, -1]
+
+
+def test_classes_of_tensors_are_those_of_arrays():
+    labels = np.random.default_rng(0).integers(-1, 2, (40, 3)).astype(np.int8)
+    found = classes(torch.from_numpy(labels), (2, 0))
+    assert found.dtype == torch.int64
+    assert found.tolist() == classes(labels, (2, 0)).tolist()
+    over_time = torch.from_numpy(labels).T[None]  # (1, K, T)
+    assert classes(over_time, (2, 0)).tolist() == [found.tolist()]
+
+
+def test_where_a_member_is_present_the_others_are_absent():
+    labels = np.array([[1, -1, -1], [-1, -1, 1], [0, -1, -1], [-1, 1, 0]], dtype=np.int8)
+    found = complete(labels, ((0, 2),))
+    assert found.dtype == np.int8
+    assert found.tolist() == [[1, -1, 0], [0, -1, 1], [0, -1, -1], [-1, 1, 0]]
+    assert labels[0].tolist() == [1, -1, -1]
+    np.testing.assert_array_equal(complete(labels, ()), labels)
 
 
 def test_confusion_counts_known_frames_labeled_by_predicted():

@@ -43,6 +43,35 @@ def test_several_types():
     )
 
 
+COUNT_OR_NAME = {"anyOf": [{"type": "integer", "minimum": 2, "maximum": 9}, {"enum": ["auto"]}]}
+
+
+@pytest.mark.parametrize(
+    ("found", "end"),
+    [
+        (1, "found 1."),
+        (None, "found nothing."),
+        ("7", "found the text '7'; remove the quotes."),
+        ("AUTO", "found the text 'AUTO'; did you mean 'auto'?"),
+        ("many", "found the text 'many'."),
+        ([], "found an empty list."),
+    ],
+)
+def test_a_number_or_a_name(found, end):
+    assert explained(COUNT_OR_NAME, found) == (
+        f"x: expected auto, or a whole number of at least 2 and of at most 9, {end}"
+    )
+
+
+def test_nothing_where_a_setting_has_a_default():
+    assert explained({"type": "number", "default": 0.5}, None) == (
+        "x: expected a number, found nothing; write 0.5, or remove the key."
+    )
+    assert explained({"enum": ["a", "b"], "default": "b"}, None) == (
+        "x: expected one of a, b, found nothing; write b, or remove the key."
+    )
+
+
 def test_block_where_a_value_belongs():
     assert explained({"type": "number"}, {"a": 1}) == (
         "x: expected a number, found a block of settings."

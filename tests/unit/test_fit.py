@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from deg_core.errors import ConfigError, Interrupted, StateError
-from deg_core.learn import fit
 from deg_core.learn.device import Precision
-from deg_core.learn.fit import Fit, read_state
+from deg_core.learn.fit import Fit
+from deg_core.learn.state import FORMAT, read_state
 from deg_core.settings import TrainSettings
 
 SETTINGS = TrainSettings(epochs=3, batch_size=2, lr=0.1, weight_decay=0.0)
@@ -258,9 +258,10 @@ def test_the_running_average_is_judged_and_kept(tmp_path):
 
     def note(batch=None, generator=None):
         """Average what the steps so far have left; the first is made by no step."""
+        kept = min(0.3, plain.n_made / (9 + plain.n_made))
         for name, value in plain.network.state_dict().items():
             if plain.n_made and value.is_floating_point():
-                average[name] = (average.get(name, value) + value) / 2
+                average[name] = kept * average.get(name, value) + (1 - kept) * value
         plain.n_made += 1
         return loss(batch, generator) if batch is not None else None
 
@@ -268,7 +269,7 @@ def test_the_running_average_is_judged_and_kept(tmp_path):
     train(plain, tmp_path / "plain", settings=replace(SETTINGS, epochs=1))
     note()  # what the last step left
     task = Task()
-    train(task, tmp_path, settings=replace(SETTINGS, epochs=1, ema=0.5))
+    train(task, tmp_path, settings=replace(SETTINGS, epochs=1, ema=0.3))
     found = task.network.state_dict()
     assert equal(task.weights[0], found)  # validation saw the average
     assert len(average) == 6
@@ -435,7 +436,9 @@ def test_a_kill_loses_no_more_than_the_epoch(tmp_path, whole, epoch, step):
 
 
 def test_long_epochs_are_saved_in_between(tmp_path, monkeypatch, whole):
-    monkeypatch.setattr(fit, "SAVE_EVERY_S", -1.0)  # as if ten minutes passed with each step
+    monkeypatch.setattr(
+        "deg_core.learn.fit.SAVE_EVERY_S", -1.0
+    )  # as if ten minutes passed with each step
 
     def die(e, s):
         if (e, s) == (1, 2):
@@ -467,13 +470,24 @@ def test_seconds_add_up(tmp_path, whole):
     assert fitted.record["seconds"] >= uninterrupted.record["seconds"]
 
 
-def test_forget_removes_the_state(tmp_path):
-    run = Fit(Task(), settings=SETTINGS, state=tmp_path / "s", fingerprint="a")
-    run.run()
-    assert [p.name for p in (tmp_path / "s").iterdir()] == ["last.pt"]
-    run.forget()
-    run.forget()  # twice is no error
-    assert list((tmp_path / "s").iterdir()) == []
+@pytest.mark.parametrize("dtypes", [(torch.float32, torch.float16), (torch.float16, torch.float32)])
+def test_a_training_goes_on_where_the_number_format_is_another(tmp_path, dtypes):
+    """As on another device, where `auto` is another format: one of both has a loss scaler."""
+    first, second = (Precision(torch.device("cpu"), dtype) for dtype in dtypes)
+
+    def die(e, s):
+        if (e, s) == (1, 1):
+            raise Killed
+
+    task = Task([0.1, 0.3, 0.2])
+    task.precision, task.before = first, die
+    with pytest.raises(Killed):
+        train(task, tmp_path)
+    again = resumed([0.1, 0.3, 0.2], done=1)
+    again.precision = second
+    fitted = train(again, tmp_path)
+    assert fitted.record["attempts"] == 2
+    assert fitted.history["epoch"].tolist() == [1, 2, 3]
 
 
 def test_a_state_of_other_settings_is_not_continued(tmp_path, whole, capsys):
@@ -516,7 +530,7 @@ def test_a_state_executes_nothing(tmp_path):
         def __reduce__(self):
             return (os.mkdir, (str(tmp_path / "trapped"),))
 
-    torch.save({"format": fit.FORMAT, "x": Trap()}, tmp_path / "last.pt")
+    torch.save({"format": FORMAT, "x": Trap()}, tmp_path / "last.pt")
     assert read_state(tmp_path / "last.pt", log=print) is None
     assert not (tmp_path / "trapped").exists()
 

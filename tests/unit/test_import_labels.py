@@ -76,7 +76,22 @@ def test_two_of_a_group_in_one_frame_are_refused(tmp_path, video):
 def test_labels_that_keep_to_a_group(tmp_path, video):
     text = "groom,rear\n" + "1,0\n" * 2 + "0,1\n" + "1,-1\n" + "-1,-1\n" + "0,0\n"
     values = read_frame_labels(imported(tmp_path, video, text, groups=PAIR))[1]
-    assert values.tolist() == [[1, 0], [1, 0], [0, 1], [1, -1], [-1, -1], [0, 0]]
+    # Who grooms does not rear; without the group nobody knows.
+    assert values.tolist() == [[1, 0], [1, 0], [0, 1], [1, 0], [-1, -1], [0, 0]]
+    values = read_frame_labels(imported(tmp_path, video, text))[1]
+    assert values[3].tolist() == [1, -1]
+
+
+def test_a_group_that_no_frame_tells_of_is_named(tmp_path, video, capsys):
+    sentence = "in no frame is it known which of groom, rear is present, or that none is."
+    imported(tmp_path, video, "groom,rear\n" + "0,-1\n" * 3 + "-1,0\n" * 3, groups=PAIR)
+    assert sentence in capsys.readouterr().err
+    imported(tmp_path, video, "groom,rear\n" + "0,-1\n" * 3 + "-1,1\n" * 3, groups=PAIR)
+    assert capsys.readouterr().err == ""
+    # Behaviors that nobody scored are named once.
+    imported(tmp_path, video, "groom,rear\n" + "-1,-1\n" * 6, groups=PAIR)
+    assert "unknown in every frame: groom, rear." in (told := capsys.readouterr().err)
+    assert sentence not in told
 
 
 def test_a_group_of_other_behaviors(tmp_path, video):

@@ -1,6 +1,7 @@
 """Checkpoints of the original program become model files that give the same probabilities."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -270,14 +271,15 @@ def test_a_flow_generator_becomes_a_model_file(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "checkpoint.pt: tiny_motion_net_3d, 78 tensors, epoch 2" in printed
     lines = in_config(printed)
-    assert lines["import"] == {"size": [32, 48]}
+    assert lines["import"] == {"size": [32, 48], "resize": "linear"}
+    assert "assumed" not in printed
     assert lines["flow"] == {"slow": {"weights": str(out), "clip": 7}}
     from_dict(FlowSettings, lines["flow"]["slow"])
 
 
 def in_config(printed):
     """Read the lines for config.yaml out of what was printed."""
-    return yaml.safe_load(printed.split("In config.yaml:\n")[1].split("\nThe training")[0])
+    return yaml.safe_load(printed.split("In config.yaml:\n\n")[1].split("\n\n")[0])
 
 
 def test_a_sequence_model_becomes_a_model_file(tmp_path, capsys):
@@ -286,7 +288,9 @@ def test_a_sequence_model_becomes_a_model_file(tmp_path, capsys):
     state["model.criterion.pos_weight"] = torch.ones(5)
     name = "lightning_checkpoints/epoch=1-step=14.ckpt"
     file, out = (
-        run_folder(tmp_path, state, config(sequence={"filter_length": 21}), name),
+        run_folder(
+            tmp_path, state, config(sequence={"filter_length": 21, "sequence_length": 60}), name
+        ),
         tmp_path / "s.pt",
     )
     assert cli.main(["import-model", str(file), "--out", str(out)]) == 0
@@ -294,6 +298,7 @@ def test_a_sequence_model_becomes_a_model_file(tmp_path, capsys):
     assert content["behaviors"] == NAMES
     assert content["n_features"] == 1024
     assert content["settings"]["filter_length"] == 21
+    assert content["settings"]["inference_window"] == 60
     x = torch.randn(1, 1024, 40)
     original = compat.from_deepethogram("tgmj", weights_of("tgmj"), filter_length=21)
     with torch.no_grad():
@@ -301,7 +306,9 @@ def test_a_sequence_model_becomes_a_model_file(tmp_path, capsys):
     lines = in_config(capsys.readouterr().out)
     assert lines["behaviors"] == NAMES
     assert lines["sequence"]["common"]["shared_read_out"] is True
+    assert "import" not in lines
     settings = from_dict(SequenceSettings, lines["sequence"]["common"])
+    assert settings.inference_window == 60
     assert settings.filters == "lorentzian"
     assert not settings.standardize
 
@@ -360,15 +367,129 @@ def test_half_an_import_leaves_nothing(two_stream, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_existing_file_is_kept(tmp_path, capsys):
+@pytest.mark.parametrize("name", ["m.pt", "m.flow.pt"])
+def test_an_existing_file_is_kept(two_stream, name, tmp_path, capsys):
+    there = tmp_path / name
+    there.write_text("mine")
+    assert cli.main(["import-model", str(two_stream[0]), "--out", str(tmp_path / "m.pt")]) == 2
+    assert f"{there}: this file exists" in capsys.readouterr().err
+    assert there.read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [there]
+
+
+def test_a_file_that_will_not_be_written_may_exist(tmp_path, monkeypatch):
     file = run_folder(tmp_path, compat_state("linear", K=5, D=2), config())
-    for name in ("m.pt", "m.flow.pt"):
-        there = tmp_path / name
-        there.write_text("mine")
-        assert cli.main(["import-model", str(file), "--out", str(tmp_path / "m.pt")]) == 2
-        assert f"{there}: this file exists" in capsys.readouterr().err
-        assert there.read_text() == "mine"
-        there.unlink()
+    there = tmp_path / "m.flow.pt"
+    there.write_text("mine")
+    import_model(file, out=tmp_path / "m.pt")
+    monkeypatch.setattr(files, "save", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        import_model(file, out=tmp_path / "m2.pt")
+    assert there.read_text() == "mine"
+
+
+def test_a_folder_is_no_place_to_write_to(tmp_path):
+    file = run_folder(tmp_path, compat_state("linear", K=5, D=2), config())
+    with pytest.raises(ModelError, match=r"expected the name of a file .* pass --out .*NAME\.pt"):
+        import_model(file, out=tmp_path)
+
+
+# --- what nobody tells
+
+
+def printed_of(folder, capsys, state, run, **options):
+    import_model(run_folder(folder, state, run), out=folder / "m.pt", **options)
+    return capsys.readouterr().out
+
+
+def assumed(printed):
+    return {line.split()[1]: line.split()[2].rstrip(",") for line in printed.splitlines()
+            if line.startswith("assumed: ")}  # fmt: skip
+
+
+def test_what_no_tensor_tells_is_said_to_be_assumed(tmp_path, capsys):
+    state = compat_state("tgmj", K=5, D=2)
+    printed = printed_of(tmp_path, capsys, state, None, behaviors=NAMES)
+    assert assumed(printed) == {
+        "filter_length": "15", "tgm_reduction": "max", "final_activation": "sigmoid",
+        "sequence_length": "180",
+    }  # fmt: skip
+    assert "pass --activation if its training had another" in printed
+    assert "pass --config if its training had another" in printed
+
+
+def test_what_is_told_is_not_assumed(tmp_path, capsys):
+    told = {"filter_length": 9, "tgm_reduction": "mean", "sequence_length": 90}
+    state = compat_state("tgmj", K=5, D=2)
+    assert assumed(printed_of(tmp_path, capsys, state, config(sequence=told))) == {}
+    content = files.load(tmp_path / "m.pt", stage="train_sequence")["settings"]
+    assert [content[key] for key in ("filter_length", "reduction")] == [9, "mean"]
+
+
+def test_frames_of_a_volume_are_assumed(tmp_path, capsys):
+    printed = printed_of(tmp_path, capsys, weights_of("tiny_motion_net_3d"), config())
+    assert assumed(printed) == {"n_rgb": "11"}
+
+
+@pytest.mark.parametrize(
+    ("activation", "groups"), [("softmax", [NAMES]), ("sigmoid", []), (None, [])]
+)
+def test_an_activation_may_be_given(activation, groups, tmp_path, capsys):
+    options = {"behaviors": NAMES, "activation": activation}
+    printed = printed_of(tmp_path, capsys, compat_state("linear", K=5, D=2), None, **options)
+    assert ("final_activation" in assumed(printed)) == (activation is None)
+    assert files.load(tmp_path / "m.pt", stage="train_sequence")["groups"] == groups
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"feature_extractor": {"final_activation": "tanh"}}, "tanh.*expected sigmoid or softmax"),
+        ({"sequence": {"sequence_length": 0}}, "sequence_length 0, expected a number of frames"),
+        ({"sequence": {"sequence_length": "long"}}, "sequence_length 'long', expected"),
+        ({"project": {"class_names": ["background", "a", "a", "b", "c"]}}, "a stands twice"),
+    ],
+)
+def test_a_configuration_that_cannot_be_is_refused(changes, words):
+    with pytest.raises(ModelError, match=words):
+        convert(compat_state("linear", K=5, D=2), config(**changes))
+
+
+def test_no_two_behaviors_have_one_name():
+    with pytest.raises(
+        ModelError, match="named a, b, a, c, where a stands twice; pass --be"
+    ):
+        convert(compat_state("linear", K=5, D=2), {}, behaviors=["a", "b", "a", "c"])
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"resize": None}, "Its frames were not resized: add `size` under import"),
+        ({"resize": 64}, "so that the shorter side had 64 pixels: add `size`"),
+        ({"crop_size": [20, 20]}, r"augs.crop_size \(\[20, 20\]\) has no counterpart"),
+        ({"pad": [0, 4, 0, 4]}, r"augs.pad \(\[0, 4, 0, 4\]\) has no counterpart"),
+    ],
+)
+def test_what_was_done_to_frames_is_said(told, words, tmp_path, capsys):
+    run = config(augs=told)
+    printed = printed_of(tmp_path, capsys, weights_of("tiny_motion_net_3d"), run)
+    assert re.search(words, printed)
+    expected = {} if "resize" in told else {"size": [32, 48]}
+    assert in_config(printed)["import"] == expected | {"resize": "linear"}
+
+
+def test_a_hidden_layer_of_tgm_is_imported(tmp_path, capsys):
+    options = {"nonlinear_classification": True, "num_features": 6, "K": 5, "D": 4, "c_out": 2}
+    state = compat_state("tgm", **options)
+    printed = printed_of(tmp_path, capsys, state, config(sequence={"num_features": 128}))
+    network, content = load_sequence(tmp_path / "m.pt", CPU)
+    assert content["n_features"] == 4
+    x = torch.randn(1, 4, 20)
+    original = compat.outputs(compat.from_deepethogram("tgm", state, c_out=2), x)["out"]
+    torch.testing.assert_close(network(x), original[:, 1:])
+    lines = in_config(printed)["sequence"]["common"]
+    assert (lines["network"], lines["hidden"]) == ("tgm_hidden", 6)
 
 
 def test_softmax_behaviors_are_told_as_a_group(tmp_path, capsys):

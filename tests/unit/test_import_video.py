@@ -1,5 +1,6 @@
 import json
 
+import cv2
 import h5py
 import numpy as np
 import pytest
@@ -62,6 +63,25 @@ def test_shrinking_averages_and_growing_interpolates():
     assert large[0, :, 0].tolist() == [200, 200, 175, 125, 75, 25, 0, 0]
     assert resize(image[..., :1], (2, 3)).shape == (2, 3, 1)
     assert resize(image, (4, 4)) is image
+
+
+@pytest.mark.parametrize("size", [(2, 3), (9, 2), (9, 12)])
+def test_linear_is_linear_even_where_it_shrinks(size):
+    image = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+    expected = cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_array_equal(resize(image, size, method="linear"), expected)
+    assert (resize(image, size) == expected).all() == (size != (2, 3))
+
+
+def test_the_setting_chooses_how_frames_shrink(tmp_path):
+    raw = write_video(tmp_path / "m.mkv", noise(2, 32, 48), codec="ffv1")
+    found = {}
+    for method in ("area", "linear"):
+        with imported(raw, tmp_path / f"{method}.h5", resize=method) as store:
+            found[method] = store.read([0, 1])
+    with imported(raw, tmp_path / "default.h5") as store:
+        np.testing.assert_array_equal(store.read([0, 1]), found["area"])
+    assert found["linear"].std() > found["area"].std()  # an average of four pixels is smoother
 
 
 def test_sizes_are_height_first_and_need_not_keep_the_shape(tmp_path):

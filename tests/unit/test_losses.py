@@ -7,14 +7,12 @@ import pytest
 import torch
 from torch import nn
 
+from deg_core.ethogram.groups import classes
 from deg_core.learn.losses import (
     classification_loss,
     cross_entropy,
     decayed,
     focal_bce,
-    group_targets,
-    group_weights,
-    initial_bias,
     l2,
     l2_sp,
     log_odds,
@@ -164,24 +162,6 @@ def test_softmax_weights():
     assert softmax_weights(torch.tensor([0, 0]), 1.0).tolist() == [0.0, 0.0]
 
 
-def test_group_weights_count_what_is_left_as_background():
-    # Behaviors 0 and 2 of 100 frames: 80 are background, so 1/80, 1/10, 1/10 of their sum.
-    positives, negatives = torch.tensor([10, 55, 10]), torch.tensor([90, 45, 90])
-    (found,) = group_weights(positives, negatives, 1.0, groups=[(0, 2)])
-    assert found.tolist() == pytest.approx([1 / 17, 8 / 17, 8 / 17])
-    assert group_weights(positives, negatives, 1.0, groups=[]) == ()
-
-
-def test_initial_bias_of_a_group_is_relative_to_its_background():
-    positives, negatives = torch.tensor([10, 50, 10]), torch.tensor([90, 50, 90])
-    found = initial_bias(positives, negatives, groups=[(0, 2)])
-    torch.testing.assert_close(found, torch.tensor([10 / 80, 1.0, 10 / 80]).log())
-    # The outputs that it gives are the shares: 10 of 100, and half of them.
-    share = found.exp() / (1 + found[[0, 2]].exp().sum())
-    torch.testing.assert_close(share[[0, 2]], torch.tensor([0.1, 0.1]))
-    torch.testing.assert_close(initial_bias(positives, negatives), log_odds(positives, negatives))
-
-
 # --- the original's sums in place of means
 
 
@@ -232,12 +212,40 @@ def test_no_known_class_gives_no_loss_and_no_gradient(weight):
     assert torch.equal(logits.grad, torch.zeros(4, 3))
 
 
-def test_targets_of_a_group():
-    labels = torch.tensor([[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, -1, 1], [1, 1, 1], [-1, 0, 0]])
-    # Members 2 and 0 in this order: background, second, first, first, both (first counts).
-    assert group_targets(labels, (2, 0)).tolist() == [0, 2, 1, 1, 1, -1]
-    over_time = labels.T[None]  # (1, K, T)
-    assert group_targets(over_time, (2, 0)).tolist() == [[0, 2, 1, 1, 1, -1]]
+def test_one_present_member_tells_of_its_group():
+    # Odds 1 : 3 : 4: the first member is present, the second unknown; then nothing is known.
+    logits = torch.tensor([[3.0, 4.0]] * 3).log()
+    labels = torch.tensor([[1, -1], [0, -1], [-1, -1]])
+    loss = classification_loss(logits, labels, groups=((0, 1),))
+    assert loss.item() == pytest.approx(math.log(8 / 3))
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("groups", [(), ((0, 1),)])
+def test_outputs_without_a_label_may_be_no_numbers(value, groups):
+    logits = torch.tensor([[0.5, -0.5, 0.2], [value, value, value], [1.0, value, 0.0]])
+    logits.requires_grad_()
+    labels = torch.tensor([[1, 0, 0], [-1, -1, -1], [-1, -1, 1]])
+    loss = classification_loss(logits, labels, groups=groups)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(logits.grad).all()
+    assert (logits.grad[0] != 0).all()
+    assert not logits.grad[1].any()
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("groups", [(), ((0, 1),)])
+def test_smoothing_looks_at_no_unknown_frame(value, groups):
+    logits = torch.randn(1, 2, 6, generator=torch.Generator().manual_seed(0))
+    known = torch.tensor([[True, True, True, False, True, True]])
+    expected = truncated_smoothing(logits, known, groups=groups)
+    logits[..., 3] = value
+    logits.requires_grad_()
+    loss = truncated_smoothing(logits, known, groups=groups)
+    loss.backward()
+    assert torch.equal(loss, expected)
+    assert torch.isfinite(logits.grad).all()
 
 
 def test_without_groups_the_loss_is_the_focal_one():
@@ -266,7 +274,7 @@ def test_a_group_and_the_others_add_up(shape, normalise):
     )
     background = torch.zeros_like(logits[:, :1])
     together = cross_entropy(
-        torch.cat([background, logits[:, [3, 1]]], 1), group_targets(labels, (3, 1)),
+        torch.cat([background, logits[:, [3, 1]]], 1), classes(labels, (3, 1)),
         weight=of_group, normalise=normalise,
     )  # fmt: skip
     torch.testing.assert_close(found, alone + together)

@@ -217,11 +217,12 @@ def test_odd_sizes_and_a_single_scale_are_fine():
     assert found["smoothness"].item() == pytest.approx(0.01 * 2 * (1e-14) ** 0.3, rel=1e-5)
 
 
-def test_five_scales_have_weights():
+@pytest.mark.parametrize(("n_scales", "total"), [(5, 0.31), (6, 0.63)])  # 0.01 + ... + 0.16, 0.32
+def test_any_number_of_scales_is_weighted(n_scales, total):
     clip = torch.rand(1, 2, 3, 64, 64)
-    flows = [torch.zeros(1, 2, n, n) for n in (32, 16, 8, 4, 2)]
+    flows = [torch.zeros(1, 2, n, n) for n in (32, 16, 8, 4, 2, 1)[:n_scales]]
     found = flow_reconstruction(clip, flows)["smoothness"].item()
-    assert found == pytest.approx(0.31 * 2 * (1e-14) ** 0.3, rel=1e-5)  # 0.01 + ... + 0.16
+    assert found == pytest.approx(total * 2 * (1e-14) ** 0.3, rel=1e-5)
 
 
 def test_the_image_penalty_has_a_constant_of_its_own():

@@ -41,7 +41,8 @@ def test_without_driver_there_is_no_card(tmp_path, monkeypatch):
     [("TORCH_HOME", ""), ("XDG_CACHE_HOME", "torch"), ("HOME", ".cache/torch")],
 )
 @pytest.mark.parametrize(
-    ("name", "expected"), [("resnet18-f37072fd.pth", True), ("alexnet-1.pth", False)]
+    ("name", "expected"),
+    [("resnet18-f37072fd.pth", True), ("resnet18-5c106cde.pth", False), ("alexnet-1.pth", False)],
 )
 def test_imagenet_weights_are_found_where_torch_keeps_them(
     tmp_path, variable, below, name, expected
@@ -49,7 +50,10 @@ def test_imagenet_weights_are_found_where_torch_keeps_them(
     folder = tmp_path / below / "hub" / "checkpoints"
     folder.mkdir(parents=True)
     (folder / name).touch()
+    assert not machine.has_imagenet_weights({variable: str(tmp_path)})  # a download cut off
+    (folder / name).write_text("weights")
     assert machine.has_imagenet_weights({variable: str(tmp_path)}) == expected
+    assert not machine.has_imagenet_weights({variable: str(tmp_path)}, "resnet50")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def motion_of(**settings):
     chosen = replace(tiny.FLOW, **settings)
     torch.manual_seed(0)
     network = flow.build(chosen).eval()
-    return Motion(network, chosen.clip, NORMALIZATION, "sha")
+    return Motion(network, chosen.clip, NORMALIZATION, "sha", "sha")
 
 
 def extractor_of(motion, **settings):

@@ -58,6 +58,20 @@ def test_tiles_come_from_the_file_one_by_one(tiny_project, tmp_path, monkeypatch
     np.testing.assert_allclose(tiled.probabilities, whole.probabilities, atol=1e-6)
 
 
+def test_windows_are_scored_by_themselves_where_the_model_says_so(tiny_project, tmp_path):
+    settings = {"inference_window": 16}
+    model = tiny.train_sequence(tiny_project, tmp_path / "s.pt", settings=settings)
+    found = read_predictions(run(tiny_project, tmp_path / "p.h5", model=model))
+    network, content = load_sequence(model, CPU)
+    assert content["settings"]["inference_window"] == 16
+    rows = joined(read_features(tiny_project / "features/m1.h5"))
+    expected = tiling.windowed(network, rows, CPU, window=16)
+    assert np.abs(expected - tiling.tiled(network, rows, CPU)).max() > 1e-6
+    np.testing.assert_allclose(
+        found.probabilities, torch.sigmoid(torch.from_numpy(expected)), atol=1e-6
+    )
+
+
 @pytest.mark.parametrize("n_frames", [1, 2, 5])
 def test_short_videos(tiny_project, tmp_path, n_frames):
     long = read_features(tiny_project / "features/m1.h5")

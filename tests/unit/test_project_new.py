@@ -10,6 +10,7 @@ from deg_core.config import load_config
 from deg_core.errors import ConfigError, StateError
 from deg_core.presets import DEFAULT_PRESETS, PRESETS, resolve
 from deg_core.project import new
+from deg_core.starting import IMAGENET_FILES, weights_problems
 from deg_core.table import read_videos
 
 
@@ -50,6 +51,39 @@ def test_presets_suit_the_machine(tmp_path, environment, expected, capsys):
     new.create(tmp_path / "p", behaviors=["groom"], environment=environment)
     assert load_config(tmp_path / "p" / "config.yaml")["presets"] == expected
     assert f"presets {', '.join(expected)}, since there is " in capsys.readouterr().err
+
+
+def with_weights(tmp_path, **environment):
+    """Return an environment whose cache holds a file of ImageNet's weights."""
+    folder = tmp_path / "torch" / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / IMAGENET_FILES["resnet18"]).write_text("weights")
+    return {"TORCH_HOME": str(tmp_path / "torch"), **environment}
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"CUDA_VISIBLE_DEVICES": ""}, "there are pretrained weights here"),
+        ({"CUDA_VISIBLE_DEVICES": "0"}, "there are a graphics card and pretrained weights here"),
+    ],
+)
+def test_weights_on_the_machine_are_used(tmp_path, more, reason, capsys):
+    folder = tmp_path / "p"
+    new.create(folder, behaviors=["groom"], environment=with_weights(tmp_path, **more))
+    config = load_config(folder / "config.yaml")
+    assert config["presets"] == ["fast", "lite"]
+    assert resolve(config, "features", "fast")["weights"] == "imagenet"
+    assert resolve(config, "features", "lite")["weights"] == "none"
+    assert list(weights_problems(config, project=folder)) == []
+    assert f"presets fast, lite, since {reason}; keep what" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("visible", ["", "0"])
+def test_weights_that_are_not_there_are_not_asked_for(tmp_path, visible):
+    environment = {"CUDA_VISIBLE_DEVICES": visible, "TORCH_HOME": str(tmp_path)}
+    new.create(tmp_path / "p", behaviors=["groom"], environment=environment)
+    assert "imagenet" not in (tmp_path / "p" / "config.yaml").read_text()
 
 
 @pytest.mark.parametrize("name", ["no", "1", "wet dog shake", "Fußputzen", "a: b"])

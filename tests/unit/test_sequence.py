@@ -275,5 +275,26 @@ def test_options_that_are_no_settings_can_be_given():
     assert network.network.weights.shape == (3,)
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"), [("tcn", 6), ("tgm", 3), ("transformer", 3), ("linear", 3)]
+)
+def test_each_network_says_how_many_layers_auto_is(name, expected):
+    auto = replace(SETTINGS, network=name, n_layers="auto")
+    assert sequence.n_layers(auto) == expected
+    assert sequence.n_layers(replace(auto, n_layers=2)) == 2
+
+
+@pytest.mark.parametrize(("name", "expected"), [("tcn", 6), ("transformer", 3)])
+def test_auto_layers_are_built(name, expected):
+    network = network_of(name, n_layers="auto").network
+    layers = network.parts[0].layers if name == "tcn" else network.blocks
+    assert len(layers) == expected
+
+
+@each_network
+def test_only_the_tcn_is_trained_to_be_smooth(name):
+    assert network_of(name).network.smooths is (name == "tcn")
+
+
 def test_settings_of_other_networks_are_ignored():
     assert isinstance(network_of("linear", n_layers=7).network, Linear)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from deg_core.errors import ConfigError
-from deg_core.starting import check_weights, weights_file, weights_problems
+from deg_core.models.vision import torchvision_models
+from deg_core.starting import IMAGENET_FILES, check_weights, weights_file, weights_problems
 
 
 @pytest.mark.parametrize("weights", ["none", "imagenet"])
@@ -15,6 +16,12 @@ def test_these_are_no_files(weights):
 
 def test_anything_else_is_a_file():
     assert weights_file("models/m.pt") == Path("models/m.pt")
+
+
+def test_the_names_of_imagenets_files_are_torchvisions():
+    for backbone, name in IMAGENET_FILES.items():
+        url = torchvision_models().get_model_weights(backbone).IMAGENET1K_V1.url
+        assert url.rsplit("/", 1)[-1] == name
 
 
 def problems(folder, **config):
@@ -27,6 +34,11 @@ def problems(folder, **config):
         (
             {"flow": {"common": {"weights": "m.pt"}}},
             r"config.yaml: flow \(preset lite\): weights: .*m\.pt: no such file; give its place",
+        ),
+        (
+            {"features": {"common": {"weights": "pretrained"}}},
+            r"weights: expected none, imagenet \(under features\) or a model file, found "
+            "pretrained; .* `deg import-model` makes",
         ),
         (
             {"presets": ["fast"], "sequence": {"fast": {"weights": "imagenet"}}},

@@ -23,7 +23,6 @@ from deg_core.stages.train_features import (
     hand_over,
     known_frames,
     rarity,
-    read_labels,
 )
 from deg_core.stages.training import Training
 
@@ -329,6 +328,21 @@ def test_weights_of_a_model_file(tiny_project, tmp_path):
     assert record["best_epoch"] == 0
 
 
+def test_weights_used_as_they_are_stay_so_with_a_batch_size_of_auto(tiny_project, tmp_path):
+    first = tiny_project / "models/features/tiny.pt"
+    settings = {"weights": str(first), "epochs": 0, "batch_size": "auto"}
+    model = tiny.train_features(tiny_project, tmp_path / "f.pt", settings=settings)
+    assert equal(*(files.load(m, stage="train_features")["state_dict"] for m in (model, first)))
+
+
+def test_a_batch_size_of_auto_equals_the_number_that_it_becomes(tiny_project, tmp_path):
+    auto = tiny.train_features(tiny_project, tmp_path / "a.pt", settings={"batch_size": "auto"})
+    size = json.loads(auto.with_suffix(".run.json").read_text())["batch_size"]
+    assert size == 64  # the largest power of two of 102 labelled frames
+    fixed = tiny.train_features(tiny_project, tmp_path / "b.pt", settings={"batch_size": size})
+    assert equal(*(files.load(m, stage="train_features")["state_dict"] for m in (auto, fixed)))
+
+
 def test_training_from_weights_stays_near_them(tiny_project, tmp_path):
     first = tiny_project / "models/features/tiny.pt"
     key, moved = "spatial.backbone.body.0.0.weight", {}
@@ -407,11 +421,6 @@ def test_a_part_without_labels(tiny_project, tmp_path, part):
     labels = write_labels(tmp_path / "labels", **unknown)
     with pytest.raises(LabelError, match=f"no frame of the {part} part is labelled; label more"):
         tiny.train_features(tiny_project, tmp_path / "f.pt", labels=labels)
-
-
-def test_a_part_without_videos(tmp_path):
-    with pytest.raises(LabelError, match="no frame of the validation part is labelled"):
-        read_labels(tmp_path, [], "validation")
 
 
 def test_videos_of_different_sizes(tiny_project, tmp_path):

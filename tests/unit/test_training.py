@@ -15,23 +15,25 @@ from deg_core.learn.device import Precision
 from deg_core.learn.fit import Fitted
 from deg_core.models import files
 from deg_core.models.weights import Loaded
-from deg_core.stages.training import Training, joined, paths
+from deg_core.stages.training import Training, chained, paths
 
 CPU = torch.device("cpu")
 
 
 class Task:
-    """A linear layer whose step keeps little memory."""
+    """A linear layer behind batch norm and dropout, whose step keeps little memory."""
 
     precision = Precision(CPU, torch.float32)
 
     def __init__(self, settings):
-        self.settings, self.network = settings, nn.Linear(3, 2)
+        torch.manual_seed(5)
+        self.settings = settings
+        self.network = nn.Sequential(nn.BatchNorm1d(3), nn.Dropout(0.5), nn.Linear(3, 2))
         self.trials = []
 
     def trial(self, n):
         self.trials.append(n)
-        return self.network(torch.ones(n, 3)).exp().sum()
+        return self.network(torch.randn(n, 3)).exp().sum()
 
 
 @pytest.fixture
@@ -125,23 +127,70 @@ def test_auto_becomes_a_number_and_stays_it(inputs):
     assert again.settings.batch_size == 64
 
 
+def test_trying_batches_changes_nothing(inputs):
+    """A kill right after it, and a number that was given, lead to the same training."""
+    auto = replace(tiny.FLOW, batch_size="auto")
+    task, random = Task(auto), torch.get_rng_state()
+    before = {key: value.clone() for key, value in task.network.state_dict().items()}
+    training(inputs, settings=auto).with_batch_size(task, 100)
+    assert task.trials == [2, 4]
+    after = task.network.state_dict()
+    assert all(torch.equal(after[key], before[key]) for key in before)
+    assert torch.equal(torch.get_rng_state(), random)
+
+
+def test_without_steps_no_batch_is_tried(inputs):
+    settings = replace(tiny.FLOW, batch_size="auto", epochs=0)
+    task = Task(settings)
+    training(inputs, settings=settings).with_batch_size(task, 100)
+    assert task.trials == []
+    assert task.settings.batch_size == 32
+    assert not (inputs[0].parent / "state").exists()
+
+
+def test_another_device_keeps_the_number_only_where_steps_were_made(inputs, monkeypatch, capsys):
+    auto = replace(tiny.FLOW, batch_size="auto")
+    about, state = training(inputs, settings=auto), inputs[0].parent / "state"
+    about.with_batch_size(Task(auto), 100)
+    monkeypatch.setattr("deg_core.stages.training.describe", lambda _: "cuda: a large one")
+    again = Task(auto)
+    about.with_batch_size(again, 1000)
+    assert again.settings.batch_size == 512
+    (state / "both").mkdir()
+    (state / "both" / "last.pt").touch()
+    monkeypatch.undo()
+    last = Task(auto)
+    about.with_batch_size(last, 100)
+    assert (last.settings.batch_size, last.trials) == (512, [])
+    said = "goes on with batches of 512, which fitted the memory of cuda: a large one"
+    assert said in capsys.readouterr().err
+
+
 # --- small things
 
 
 def test_phases_are_counted_on_and_the_last_one_is_the_result():
     epochs = {"spatial": [1, 2, 3], "flow": [1], "both": [1, 2]}
-    phases = {
-        name: Fitted(
-            pd.DataFrame({"epoch": e, "step": [10 * i for i in e]}), {"best_epoch": 1, "best": name}
-        )
-        for name, e in epochs.items()
+    facts = {
+        "spatial": {"seconds": 1.5, "attempts": 1, "peak_memory_mb": 30},
+        "flow": {"seconds": 0.5, "attempts": 3, "peak_memory_mb": 20},
+        "both": {"seconds": 4.1, "attempts": 2, "peak_memory_mb": 10},
     }
-    found = joined(phases)
+    phases = {}
+    for name, e in epochs.items():
+        columns = {"epoch": e, "step": [10 * i for i in e], "seconds": [0.5 * i for i in e]}
+        record = {"best_epoch": 1, "best": name} | facts[name]
+        phases[name] = Fitted(pd.DataFrame(columns), record)
+    found = chained(phases)
     assert found.history["phase"].tolist() == ["spatial"] * 3 + ["flow"] + ["both"] * 2
     assert found.history["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
     assert found.history["step"].tolist() == [10, 20, 30, 40, 50, 60]
+    assert found.history["seconds"].tolist() == [0.5, 1.0, 1.5, 2.0, 2.5, 3.0]
     assert found.history.index.tolist() == list(range(6))
-    assert found.record == {"best": "both", "best_epoch": 5, "epochs": 6}
+    assert found.record == {
+        "best": "both", "best_epoch": 5, "epochs": 6,
+        "seconds": 6.1, "attempts": 3, "peak_memory_mb": 30,
+    }  # fmt: skip
 
 
 def test_paths(tmp_path):

@@ -92,7 +92,7 @@ def test_anchors_do_not_move_with_the_parameters(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "names", [["groom", "rear"], ["rear", "groom", "dig"], ["a", "b", "c", "d"]]
+    "names", [["groom", "rear"], ["rear", "groom", "walk"], ["a", "b", "c", "d"]]
 )
 @pytest.mark.parametrize("settings", [FEATURES, SEQUENCE, replace(SEQUENCE, network="tcn")])
 def test_other_behaviors_start_the_last_layers_anew(settings, names, tmp_path, capsys):
@@ -109,6 +109,48 @@ def test_other_behaviors_start_the_last_layers_anew(settings, names, tmp_path, c
     logged = capsys.readouterr().err
     assert f"made for groom, rear, dig in place of {', '.join(names)}: the last layers" in logged
     assert heads[0] in logged
+
+
+def logits(network, settings):
+    """Score the same input; dropout and batch statistics apart."""
+    network.eval()
+    generator = torch.Generator().manual_seed(4)
+    if isinstance(settings, SequenceSettings):
+        return network(torch.randn(2, 6, 12, generator=generator))
+    clip = torch.rand(2, 5, 3, 16, 16, generator=generator)
+    return network(clip, torch.rand(2, 8, 8, 8, generator=generator)).logits
+
+
+@pytest.mark.parametrize("epochs", [0, 1])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        FEATURES, replace(FEATURES, final_bn=True), replace(FEATURES, fusion="concatenate"),
+        SEQUENCE, replace(SEQUENCE, shared_read_out=True, final_bn=True),
+        replace(SEQUENCE, network="tgm_hidden"), replace(SEQUENCE, network="tcn", n_stages=2),
+        replace(SEQUENCE, network="rnn"),
+    ],
+)  # fmt: skip
+def test_behaviors_in_another_order_keep_their_last_layers(settings, epochs, tmp_path, capsys):
+    chosen = replace(saved(tmp_path / "m.pt", settings), epochs=epochs)
+    network, loaded = load(chosen, behaviors=["dig", "groom", "rear"])
+    assert loaded.reinitialised == ()
+    assert loaded.record()["matched"] == len(network.state_dict())
+    before = logits(built(settings, seed=1), settings)
+    assert before.std() > 0
+    torch.testing.assert_close(logits(network, settings), before[:, [2, 0, 1]])
+    assert "put in this project's order" in capsys.readouterr().err
+    for name, parameter in network.named_parameters():
+        assert torch.equal(loaded.anchors[name], parameter)
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [("auto", 3), (3, "auto")])
+def test_auto_is_as_good_as_the_number_that_it_stands_for(theirs, ours, tmp_path):
+    chosen = saved(tmp_path / "m.pt", replace(SEQUENCE, n_layers=theirs))
+    _, loaded = load(replace(chosen, n_layers=ours))
+    assert loaded.matched
+    with pytest.raises(ModelError, match="`n_layers: 3`, found `n_layers: 2`"):
+        load(replace(chosen, n_layers=2))
 
 
 @pytest.mark.parametrize(
@@ -212,10 +254,14 @@ def test_what_is_used_as_it_is_must_be_for_the_same_behaviors(tmp_path):
 
 
 @pytest.mark.parametrize("groups", [(), (("groom", "dig"),)])
-def test_what_is_used_as_it_is_must_have_the_same_groups(groups, tmp_path):
+def test_other_groups_are_told_and_refused_where_nothing_is_trained(groups, tmp_path, capsys):
     chosen = replace(saved(tmp_path / "m.pt", SEQUENCE, groups=[["rear", "groom"]]), epochs=0)
     load(chosen, groups=(("groom", "rear"),))
+    assert "exclusive" not in capsys.readouterr().err
     load(replace(chosen, epochs=1), groups=groups)
+    ours = ", ".join(groups[0]) if groups else "none"
+    words = f"made for the exclusive groups rear, groom in place of {ours}: the same last layers"
+    assert words in capsys.readouterr().err
     with pytest.raises(ModelError, match=r"it needs `exclusive_groups: \[\[rear, groom\]\]` in"):
         load(chosen, groups=groups)
 
@@ -226,6 +272,30 @@ def test_features_used_as_they_are_need_the_motion_they_were_trained_with(tmp_pa
     load(replace(chosen, epochs=1), partners=("xyz",))
     with pytest.raises(ModelError, match="trained behind another flow model; name the one"):
         load(chosen, partners=("xyz",))
+    handed_on = saved(tmp_path / "n.pt", FEATURES, flow_sha256="abc", flow_origin="root")
+    load(replace(handed_on, epochs=0), partners=("other copy", "root"))
+
+
+def test_a_sequence_model_used_as_it_is_needs_the_features_it_was_trained_with(tmp_path, capsys):
+    chosen = replace(saved(tmp_path / "m.pt", SEQUENCE, features_digest="abc"), epochs=0)
+    load(chosen, partners=["abc"])
+    load(replace(chosen, epochs=1), partners=["xyz"])
+    assert "behind" not in capsys.readouterr().err
+    with pytest.raises(ModelError, match="trained behind other features; name the flow model and"):
+        load(chosen, partners=["xyz"])
+
+
+def test_an_imported_sequence_model_cannot_say_what_its_features_were(tmp_path, capsys):
+    chosen = replace(saved(tmp_path / "m.pt", SEQUENCE), epochs=0)
+    load(chosen, partners=["xyz"])
+    assert "m.pt: does not say behind which models it was trained" in capsys.readouterr().err
+
+
+def test_a_file_that_was_handed_on_says_whose_weights_it_has(tmp_path):
+    _, first = load(saved(tmp_path / "m.pt", SEQUENCE))
+    assert first.origin == first.sha256
+    _, second = load(saved(tmp_path / "n.pt", SEQUENCE, origin=first.origin))
+    assert second.origin == first.origin != second.sha256
 
 
 # --- imagenet

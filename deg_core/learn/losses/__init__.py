@@ -4,12 +4,11 @@ from deg_core.learn.losses.classification import (
     classification_loss,
     cross_entropy,
     focal_bce,
-    group_targets,
     truncated_smoothing,
 )
 from deg_core.learn.losses.flow import (
     CHARBONNIER_EPS,
-    SMOOTH_BY_SCALE,
+    SMOOTH_FINEST,
     charbonnier,
     differences,
     flow_reconstruction,
@@ -22,8 +21,6 @@ from deg_core.learn.losses.flow import (
 )
 from deg_core.learn.losses.regularization import decayed, l2, l2_sp, pulled
 from deg_core.learn.losses.weights import (
-    group_weights,
-    initial_bias,
     log_odds,
     positive_weights,
     softmax_weights,
@@ -31,7 +28,7 @@ from deg_core.learn.losses.weights import (
 
 __all__ = [
     "CHARBONNIER_EPS",
-    "SMOOTH_BY_SCALE",
+    "SMOOTH_FINEST",
     "charbonnier",
     "classification_loss",
     "cross_entropy",
@@ -40,9 +37,6 @@ __all__ = [
     "flow_reconstruction",
     "flow_terms",
     "focal_bce",
-    "group_targets",
-    "group_weights",
-    "initial_bias",
     "l2",
     "l2_sp",
     "log_odds",

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from deg_core.ethogram.groups import classes
+
 Groups = Sequence[Sequence[int]]
 
 
@@ -37,7 +39,7 @@ def classification_loss(
     pos_weight
         (K,) weight of the positive part; those of members of a group are not used.
     group_weights
-        Per group, the weights of its background and its members, see `weights.group_weights`.
+        Per group, the weights of its background and its members, as of `softmax_weights`.
     gamma, smoothing
         Of `focal_bce`; groups have neither, as the original's softmax.
     normalise
@@ -64,7 +66,7 @@ def classification_loss(
     weights = group_weights or [None] * len(groups)
     for group, weight in zip(groups, weights, strict=True):
         loss = loss + cross_entropy(
-            _with_background(logits[:, list(group)]), group_targets(labels, group),
+            _with_background(logits[:, list(group)]), classes(labels, group),
             weight=weight, normalise=normalise,
         )  # fmt: skip
     return loss
@@ -109,8 +111,8 @@ def focal_bce(
     -----
     Focal loss after Lin et al. 2017; class weights and smoothing as in Bohnslav et al. 2021.
     """
-    logits = _precise(logits)
-    known = (labels >= 0).to(logits.dtype)
+    known = labels >= 0
+    logits = _where(known, _precise(logits))
     y = labels.clamp(min=0).to(logits.dtype)
     p = torch.sigmoid(logits).clamp(1e-7, 1 - 1e-7)
     focal = (1 - p) ** gamma * y + p**gamma * (1 - y)
@@ -120,7 +122,7 @@ def focal_bce(
     entropy = F.binary_cross_entropy_with_logits(
         logits, target, pos_weight=pos_weight, reduction="none"
     )
-    loss = entropy * focal * known
+    loss = torch.where(known, entropy * focal, 0)
     if not normalise:
         return loss.sum() / max(len(logits), 1)
     return loss.sum() / known.sum().clamp(min=1) * logits.shape[1]
@@ -152,37 +154,17 @@ def cross_entropy(
         Scalar; 0 without any known entry. Not normalised, as in the original program: the
         (weighted) sum over frames, averaged over N, unknown entries counted as 0.
     """
-    logits = _precise(logits)
-    known = (indices >= 0).to(logits.dtype)
+    known = indices >= 0
+    logits = _where(known[:, None], _precise(logits))
     target = indices.clamp(min=0).long()
-    share = known if weight is None else weight.to(logits.dtype)[target] * known
+    share = known.to(logits.dtype)
+    if weight is not None:
+        share = share * weight.to(logits.dtype)[target]
     loss = F.cross_entropy(logits, target, reduction="none") * share
     if not normalise:
         return loss.sum() / max(len(logits), 1)
     total = share.sum()
     return loss.sum() / torch.where(total > 0, total, 1)
-
-
-def group_targets(labels: Tensor, group: Sequence[int]) -> Tensor:
-    """Say which class of a group is present: 0 background, 1 its first member, and so on.
-
-    Parameters
-    ----------
-    labels
-        (N, K) or (N, K, T); 1 present, 0 absent, -1 unknown.
-    group
-        Columns of the members.
-
-    Returns
-    -------
-    Tensor
-        (N,) or (N, T) int64; -1 where the label of any member is unknown. Of two members present
-        at once, which imported labels do not have, the first counts.
-    """
-    members = labels[:, list(group)]
-    first = (members == 1).long().argmax(dim=1)
-    target = torch.where((members == 1).any(dim=1), first + 1, 0)
-    return torch.where((members < 0).any(dim=1), -1, target)
 
 
 def truncated_smoothing(
@@ -215,10 +197,10 @@ def truncated_smoothing(
     behaviors in the place of a softmax over all. As there, gradients flow through the later frame
     of each pair only.
     """
-    logits = _precise(logits)
     if known.ndim == logits.ndim - 1:
         known = known[:, None].expand_as(logits)
-    values, mask = _log_probabilities(logits, known.bool(), groups)
+    known = known.bool()
+    values, mask = _log_probabilities(_where(known, _precise(logits)), known, groups)
     jump = (values[..., 1:] - values[..., :-1].detach()).abs().clamp(max=tau).square()
     both = (mask[..., 1:] & mask[..., :-1]).to(jump.dtype)
     return (jump * both).sum() / both.sum().clamp(min=1)
@@ -240,6 +222,11 @@ def _log_probabilities(logits: Tensor, known: Tensor, groups: Groups) -> tuple[T
 def _with_background(logits: Tensor) -> Tensor:
     """Put the background's logit, 0, before those of a group."""
     return torch.cat([torch.zeros_like(logits[:, :1]), logits], dim=1)
+
+
+def _where(known: Tensor, logits: Tensor) -> Tensor:
+    """Put 0 where nothing is known: 0 times an infinite loss would be no number."""
+    return torch.where(known, logits, 0)
 
 
 def _precise(logits: Tensor) -> Tensor:

@@ -12,8 +12,7 @@ from torch.nn import functional as F
 
 CHARBONNIER_EPS = 1e-7  # the paper's, for image and flow differences alike
 SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2
-# By how much more smoothness counts on coarser maps; fewer scales are cut from the front.
-SMOOTH_BY_SCALE = (0.01, 0.02, 0.04, 0.08, 0.16)
+SMOOTH_FINEST = 0.01  # weight of smoothness on the finest map; twice as much on the next coarser
 
 
 def flow_reconstruction(
@@ -78,7 +77,7 @@ def flow_terms(
     total: dict[str, Tensor] = {}
     for scale, flow in enumerate(flows):
         weights = {
-            "smoothness": SMOOTH_BY_SCALE[scale] * smooth_weight,
+            "smoothness": SMOOTH_FINEST * 2**scale * smooth_weight,
             "sparsity": sparsity_weight,
         }
         # Mixed precision would blur in half precision, and lose the small variances of `ssim`.

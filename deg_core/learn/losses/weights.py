@@ -1,7 +1,5 @@
 """What the numbers of positive and negative frames say: weights of a loss, first outputs."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -36,27 +34,6 @@ def softmax_weights(positives: Tensor, exponent: float) -> Tensor:
     return ((inverse / inverse.sum().clamp(min=1e-300)) ** exponent).float()
 
 
-def group_weights(
-    positives: Tensor, negatives: Tensor, exponent: float, *, groups: Sequence[Sequence[int]]
-) -> tuple[Tensor, ...]:
-    """Weight background and members of each exclusive group by `softmax_weights`.
-
-    Parameters
-    ----------
-    positives, negatives
-        (K,) known frames with and without each behavior.
-    exponent
-        As that of `positive_weights`, of which this is the counterpart: a class weighs
-        (frames of another / its own) ** exponent times as much as that other. Only these ratios
-        matter, since `cross_entropy` divides by the weights that it used.
-    groups
-        Columns of each group.
-    """
-    return tuple(
-        softmax_weights(_class_counts(positives, negatives, group), exponent) for group in groups
-    )
-
-
 def log_odds(positives: Tensor, negatives: Tensor) -> Tensor:
     """Return log(positives / negatives) per behavior: where an untrained output should start.
 
@@ -65,23 +42,3 @@ def log_odds(positives: Tensor, negatives: Tensor) -> Tensor:
     odds = torch.log(positives.double().clamp(min=1) / negatives.double().clamp(min=1))
     odds = torch.where(negatives == 0, 1.0, odds)
     return torch.where(positives == 0, 0.0, odds).float()
-
-
-def initial_bias(
-    positives: Tensor, negatives: Tensor, *, groups: Sequence[Sequence[int]] = ()
-) -> Tensor:
-    """Return the logits, (K,), that give each behavior its share of the frames.
-
-    `log_odds`; a member of a group is compared with the group's background, whose logit is 0.
-    """
-    against = negatives.clone()
-    for group in groups:
-        against[list(group)] = _class_counts(positives, negatives, group)[0].to(against.dtype)
-    return log_odds(positives, against)
-
-
-def _class_counts(positives: Tensor, negatives: Tensor, group: Sequence[int]) -> Tensor:
-    """Count frames of background and members, (1 + members,), where all members are known."""
-    members = positives[list(group)]
-    known = (positives + negatives)[list(group)].min()
-    return torch.cat([(known - members.sum()).clamp(min=0)[None], members])

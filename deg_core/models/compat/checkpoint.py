@@ -20,6 +20,7 @@ from torch import Tensor
 
 from deg_core.errors import ModelError
 
+FIRST_BYTES = (b"P", b"\x80", b"")  # of a zip archive, a pickle, and of what was cut off at once
 STREAM_MAGIC, STREAM_VERSION = 0x1950A86A20F9469CFC6C, 1001
 DTYPES: Mapping[str, torch.dtype] = {
     "DoubleStorage": torch.float64,
@@ -77,14 +78,17 @@ def read(path: Path) -> Checkpoint:
         raise ModelError(
             f"{path}: expected a file, found a folder; give the .ckpt or .pt file in it."
         ) from error
+    except _Foreign as error:
+        raise ModelError(
+            f"{path}: expected a checkpoint of DeepEthogram (.ckpt or .pt), found a file of "
+            "another kind, not a checkpoint; give one of those in the training's folder."
+        ) from error
     except Exception as error:  # what a damaged or foreign pickle raises has no end of kinds
         what = " ".join((str(error) or type(error).__name__).split())[:120].rstrip(". ")
         raise ModelError(
             f"{path}: expected a checkpoint of DeepEthogram (.ckpt or .pt), but the file is "
             f"damaged or something else ({what}); copy it again from where it was trained."
         ) from error
-    return _checkpoint(content, path)
-    return _checkpoint(content, path)
     return _checkpoint(content, path)
 
 
@@ -188,12 +192,19 @@ class _Unpickler(pickle.Unpickler):
 # --- the two layouts
 
 
+class _Foreign(Exception):
+    """A file that begins as no file of torch does, not even a damaged one."""
+
+
 def _content(path: Path) -> Any:
     """Read a file into plain containers and tensors; the rest stays `_Inert`."""
     with path.open("rb") as file:
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as archive:
                 return _from_zip(archive)
+        file.seek(0)
+        if file.read(1) not in FIRST_BYTES:
+            raise _Foreign
         file.seek(0)
         return _from_stream(file)
 

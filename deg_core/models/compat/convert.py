@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -10,12 +10,22 @@ from torch import Tensor, nn
 from deg_core.errors import ModelError
 from deg_core.models import compat, flow, sequence, two_stream
 from deg_core.models.compat.background import without_background
-from deg_core.models.compat.recognise import PRESETS, Run, options_of, recognise, section
+from deg_core.models.compat.recognise import (
+    PRESETS,
+    UNTOLD,
+    Run,
+    options_of,
+    recognise,
+    section,
+)
 from deg_core.models.compat.translation import Settings
-from deg_core.settings import to_dict
+from deg_core.settings import SequenceSettings, to_dict
 from deg_core.versions import VERSIONS
 
 BACKGROUND = "background"
+ACTIVATIONS = ("sigmoid", "softmax")
+# What the original has where a run's configuration says nothing.
+ACTIVATION, WINDOW = "sigmoid", 180
 
 
 @dataclass(frozen=True)
@@ -33,11 +43,14 @@ class Converted:
 
     ``name`` is the original's name of the network, ``preset`` the one that has it, if any;
     ``parts`` are one model file, or, of a feature extractor, the motion network's and its own.
+    ``assumed`` are options of the original that nothing told, with the values that it has unless
+    told otherwise.
     """
 
     name: str
     preset: str | None
     parts: tuple[Part, ...]
+    assumed: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,7 @@ def convert(
     run: Run,
     *,
     behaviors: Sequence[str] | None = None,
+    activation: str | None = None,
     transfer: bool = False,
 ) -> Converted:
     """Turn the original's weights into networks of ours with the facts of their files.
@@ -79,6 +93,8 @@ def convert(
         The run's configuration: tells what the weights do not. Empty where there is none.
     behaviors
         Names of the behaviors, without background; None: as the configuration has them.
+    activation
+        ``sigmoid``, or ``softmax`` where one behavior wins; None: as the configuration has it.
     transfer
         Whether only what comes before the last layers is wanted. All outputs are kept then, and
         numbered.
@@ -96,17 +112,43 @@ def convert(
         normalisation are not known.
     """
     name = recognise(state_dict)
-    module = compat.from_deepethogram(name, state_dict, **options_of(name, state_dict, run))
+    options = options_of(name, state_dict, run)
+    module = compat.from_deepethogram(name, state_dict, **options)
+    complete = module.deepethogram.options
+    assumed = {key: complete[key] for key in UNTOLD.get(name, ()) if key not in options}
     settings = compat.settings(module)
     seen = {} if "sequence" in settings else {"normalization": normalization_of(run)}
     if list(settings) == ["flow"]:
         parts = [_part("flow", module, settings, seen)]
     else:
+        activation = activation or section(run, "feature_extractor").get("final_activation")
+        if not (activation or transfer):
+            assumed["final_activation"] = ACTIVATION
         outputs = outputs_of(
-            module.deepethogram.options["K"], run, behaviors=behaviors, transfer=transfer
-        )
+            complete["K"], run, behaviors=behaviors, transfer=transfer,
+            activation=activation or ACTIVATION,
+        )  # fmt: skip
+        if "sequence" in settings:
+            settings, guess = in_windows(settings, run)
+            assumed |= guess
         parts = _classifiers(module, settings, outputs, seen)
-    return Converted(name, PRESETS.get(name.removesuffix("_concatenate")), tuple(parts))
+    preset = PRESETS.get(name.removesuffix("_concatenate"))
+    return Converted(name, preset, tuple(parts), assumed)
+
+
+def in_windows(
+    settings: Mapping[str, Settings], run: Run
+) -> tuple[dict[str, SequenceSettings], dict[str, Any]]:
+    """Add the windows in which the original scores a video; and what had to be assumed."""
+    told = section(run, "sequence").get("sequence_length")
+    length = WINDOW if told is None else told
+    if type(length) is not int or length < 1:
+        raise ModelError(
+            f"its configuration has sequence.sequence_length {length!r}, expected a number of "
+            "frames; correct it there, or pass another as --config."
+        )
+    made = {"sequence": replace(settings["sequence"], inference_window=length)}
+    return made, {"sequence_length": length} if told is None else {}
 
 
 def _classifiers(
@@ -168,14 +210,19 @@ def _three_numbers(value: Any) -> bool:
 
 
 def outputs_of(
-    n_outputs: int, run: Run, *, behaviors: Sequence[str] | None, transfer: bool
+    n_outputs: int,
+    run: Run,
+    *,
+    behaviors: Sequence[str] | None,
+    transfer: bool,
+    activation: str,
 ) -> Outputs:
     """Name the outputs of a network.
 
     Raises
     ------
     ModelError
-        If nobody names them, or not that many.
+        If nobody names them, not that many, or two alike; or the activation is not known.
     """
     if transfer:
         numbered = tuple(f"output_{i}" for i in range(n_outputs))
@@ -190,5 +237,15 @@ def outputs_of(
             f"{found}; pass --behaviors with their names in the order of its training, or "
             "--transfer if its last layers are not wanted."
         )
-    exclusive = section(run, "feature_extractor").get("final_activation") == "softmax"
-    return Outputs(tuple(names), has_background=True, exclusive=exclusive)
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ModelError(
+            f"its behaviors are named {', '.join(names)}, where {twice[0]} stands twice; pass "
+            "--behaviors with a name of its own for each, in the order of its training."
+        )
+    if activation not in ACTIVATIONS:
+        raise ModelError(
+            f"its configuration has feature_extractor.final_activation {activation!r}, expected "
+            f"{' or '.join(ACTIVATIONS)}; pass --activation with the right one."
+        )
+    return Outputs(tuple(names), has_background=True, exclusive=activation == "softmax")

@@ -27,6 +27,14 @@ UNUSABLE = {
     "stream": "one stream of a feature extractor, from a curriculum",
 }
 CELLS = {4: "lstm", 3: "gru", 1: "rnn"}  # gates of a cell
+# Options that no tensor of a network tells, although its outputs depend on them.
+UNTOLD = {
+    "tgm": ("filter_length", "tgm_reduction"),
+    "tgmj": ("filter_length", "tgm_reduction"),
+    "tiny_motion_net_3d": ("n_rgb",),
+    "hidden_two_stream_slow": ("n_flows",),
+    "hidden_two_stream_slow_concatenate": ("n_flows",),
+}
 
 
 def recognise(state: State) -> str:
@@ -147,8 +155,10 @@ def _of_two_stream(state: State) -> dict[str, Any]:
 
 
 def _of_sequence(name: str, state: State) -> dict[str, Any]:
-    if name in ("tgm", "tgmj"):
-        return _of_layers(state) | (_of_read_outs(state) if name == "tgmj" else {})
+    if name == "tgm":
+        return _of_layers(state) | _of_hidden(state)
+    if name == "tgmj":
+        return _of_layers(state) | _of_read_outs(state)
     if name == "rnn":
         return _of_rnn(state)
     without_dropout = name == "conv_nonlinear" and "net.3.weight" in state
@@ -174,7 +184,11 @@ def _of_read_outs(state: State) -> dict[str, Any]:
         "nonlinear_classification": "h.weight" in state,
         "final_bn": "classify1.1.weight" in state,
     }
-    return found | ({"num_features": len(state["h.weight"])} if "h.weight" in state else {})
+    return found | _of_hidden(state)
+
+
+def _of_hidden(state: State) -> dict[str, Any]:
+    return {"num_features": len(state["h.weight"])} if "h.weight" in state else {}
 
 
 def _of_rnn(state: State) -> dict[str, Any]:

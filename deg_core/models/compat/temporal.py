@@ -20,10 +20,12 @@ LAYERS = {
 READ_OUTS = {
     "input_dropout": 0.5, "num_features": 128, "nonlinear_classification": True, "final_bn": True,
 }  # fmt: skip
+HIDDEN = {"input_dropout": 0.5, "num_features": 128, "nonlinear_classification": False}
 RECURRENT = {
     "rnn_style": "lstm", "hidden_size": 64, "num_layers": 3, "bidirectional": False,
     "hidden_dropout": 0.0,
 }  # fmt: skip
+LAST = "place of the last layer"  # an option that no configuration has
 
 
 def _sequence(network: str, **values: Any) -> SequenceSettings:
@@ -47,7 +49,14 @@ def _layers(options: Options) -> dict[str, Any]:
 
 
 def _tgm(options: Options) -> SequenceSettings:
-    return _sequence("tgm", **_layers(options))
+    if not options["nonlinear_classification"]:
+        return _sequence("tgm", **_layers(options))
+    return _sequence(
+        "tgm_hidden",
+        input_dropout=options["input_dropout"],
+        hidden=options["num_features"],
+        **_layers(options),
+    )
 
 
 def _tgmj(options: Options) -> SequenceSettings:
@@ -119,6 +128,8 @@ def _layer_names(_: Options) -> Names:
     return [
         (r"network\.stack\.layers\.(.*)", [r"tgm_layers.\1"]),
         (r"network\.stack\.reduce\.(.*)", [r"reduction_layer.\1"]),
+        (r"network\.read_out\.hidden\.(.*)", [r"h.\1"]),
+        (r"network\.read_out\.classify\.(.*)", [r"classify.\1"]),
         (r"network\.now\.hidden\.(.*)", [r"h.\1"]),
         (r"network\.around\.hidden\.(.*)", [r"h.\1"]),
         (r"network\.now\.classify\.(.*)", [r"classify1.\1"]),
@@ -128,7 +139,7 @@ def _layer_names(_: Options) -> Names:
 
 
 def _conv_names(options: Options) -> Names:
-    last = 4 if options["dropout_p"] > 0 else 3  # a dropout of 0 is no member of its list
+    last = options.get(LAST, 4)
     return [
         (r"network\.enter\.(.*)", [r"conv1.\1", r"net.0.\1"]),
         (r"network\.norm\.(.*)", [r"bn1.\1", r"net.1.\1"]),
@@ -179,12 +190,31 @@ def _out_with_logits(module: nn.Module, x: Tensor, logits: Tensor | None) -> dic
 
 
 class _SideBySide(Translation):
-    """A network whose last layer reads 2D rows: the features, and below them their mixture."""
+    """A network whose read-out reads 2D rows: the features, and below them their mixture."""
 
     def complete(self, given: Options, shapes: Mapping[str, Shape], network: str) -> dict[str, Any]:
-        """Fill up the options as any network's, but D is half of the rows."""
+        """Fill up the options as any network's, but D is half of the rows.
+
+        Tensors alone tell of the hidden layer: the original's configuration says that there is
+        one, its program makes none.
+        """
         options = super().complete(given, shapes, network)
-        return options | ({"D": options["D"] // 2} if given.get("D") is None else {})
+        hidden = shapes.get("h.weight")
+        options["nonlinear_classification"] = bool(hidden)
+        if hidden and given.get("num_features") is None:
+            options["num_features"] = hidden[0]
+        if given.get("D") is None:
+            options["D"] //= 2
+        return options
+
+
+class _InList(Translation):
+    """A network that stores its layers in a list, too, where a dropout of 0 takes no place."""
+
+    def complete(self, given: Options, shapes: Mapping[str, Shape], network: str) -> dict[str, Any]:
+        """Fill up the options as any network's, and note the place of the last layer."""
+        options = super().complete(given, shapes, network)
+        return options | {LAST: 3 if "net.3.weight" in shapes else 4}
 
 
 _LATE = {
@@ -200,8 +230,11 @@ _LATE = {
 
 TRANSLATIONS: Mapping[str, Translation] = {
     "tgm": _SideBySide(
-        defaults=SIZES | DROPOUT | LAYERS,
-        infer={"K": [("classify.weight", 0)], "D": [("classify.weight", 1)]},
+        defaults=SIZES | DROPOUT | LAYERS | HIDDEN,
+        infer={
+            "K": [("classify.weight", 0)],
+            "D": [("h.weight", 1), ("classify.weight", 1)],
+        },
         settings=lambda options: {"sequence": _tgm(options)},
         build=_built_from(_tgm),
         names=_layer_names,
@@ -228,7 +261,7 @@ TRANSLATIONS: Mapping[str, Translation] = {
         names=lambda _: [(r"network\.classify\.(.*)", [r"conv1.\1"])],
         outputs=_out,
     ),
-    "conv_nonlinear": Translation(
+    "conv_nonlinear": _InList(
         defaults=SIZES | DROPOUT | {"channels": None},
         infer={
             "K": [("conv2.weight", 0)],

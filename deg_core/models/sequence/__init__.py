@@ -11,9 +11,7 @@ from deg_core.models.sequence.scaling import Standardized, Unscaled
 from deg_core.registry import SEQUENCE_NETWORKS, find
 from deg_core.settings import AUTO, SequenceSettings
 
-LAYERS = {"tcn": 6}  # what `auto` is; its dilations double, so that it sees a second to each side
-
-__all__ = ["SequenceNetwork", "Standardized", "Unscaled", "build"]
+__all__ = ["SequenceNetwork", "Standardized", "Unscaled", "build", "n_layers"]
 
 
 def build(
@@ -45,7 +43,14 @@ def build(
     network = find(SEQUENCE_NETWORKS, settings.network)
     asked = inspect.signature(network).parameters
     options = {name: value for name, value in vars(settings).items() if name in asked}
-    if options.get("n_layers") == AUTO:
-        options["n_layers"] = LAYERS.get(settings.network, 3)
+    if "n_layers" in options:
+        options["n_layers"] = n_layers(settings)
     wrapper = Standardized if settings.standardize else Unscaled
     return wrapper(network(n_features, n_behaviors, **options, **more), n_features)
+
+
+def n_layers(settings: SequenceSettings) -> int:
+    """Return the number of temporal layers, with `auto` as the network has it."""
+    if settings.n_layers != AUTO:
+        return settings.n_layers
+    return find(SEQUENCE_NETWORKS, settings.network).auto_layers

@@ -1,6 +1,7 @@
 """What all sequence networks share: how far they look, and which of their layers know K."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,17 @@ class SequenceNetwork(nn.Module, ABC):
     """A network from features (N, D, T) to logits (N, K, T).
 
     Frames of exact zeros are padding, behind the video's end.
+
+    Attributes
+    ----------
+    auto_layers
+        What the setting ``n_layers: auto`` is for this network.
+    smooths
+        Whether its training adds the truncated smoothing loss.
     """
+
+    auto_layers: ClassVar[int] = 3
+    smooths: ClassVar[bool] = False
 
     @property
     @abstractmethod

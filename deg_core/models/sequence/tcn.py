@@ -89,6 +89,9 @@ class TCN(SequenceNetwork):
         Dropout of the features, inside layers, and before the read-outs.
     """
 
+    auto_layers = 6  # their dilations double, so that a frame sees a second to each side
+    smooths = True
+
     def __init__(
         self,
         n_features: int,

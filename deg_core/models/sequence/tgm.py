@@ -229,6 +229,55 @@ class ReadOut(nn.Module):
         return self.classify(x)
 
 
+class TGMHidden(SequenceNetwork):
+    """Features and their temporal mixture side by side under a read-out with a hidden layer.
+
+    Parameters
+    ----------
+    hidden
+        Units of the hidden layer.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_behaviors: int,
+        *,
+        n_layers: int,
+        c_out: int,
+        n_filters: int,
+        filter_length: int,
+        filters: str = "gaussian",
+        soft_attention: bool = True,
+        reduction: str = "max",
+        input_dropout: float = 0.5,
+        dropout: float = 0.5,
+        hidden: int = 128,
+    ) -> None:
+        super().__init__()
+        self.stack = TGMStack(
+            n_layers=n_layers, c_out=c_out, n_filters=n_filters, filter_length=filter_length,
+            filters=filters, soft_attention=soft_attention, reduction=reduction,
+        )  # fmt: skip
+        self.input_dropout = nn.Dropout(input_dropout)
+        self.read_out = ReadOut(2 * n_features, n_behaviors, hidden=hidden, dropout=dropout)
+
+    @property
+    def reach(self) -> int:
+        """Frames to each side that a frame's logits depend on."""
+        return self.stack.reach
+
+    @property
+    def heads(self) -> tuple[nn.Module, ...]:
+        """The last layer of the read-out."""
+        return (self.read_out.classify,)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, D, T) to logits (N, K, T)."""
+        both = torch.cat([x, self.stack(x)], dim=1)
+        return self.read_out(self.input_dropout(both))
+
+
 class TGMLate(SequenceNetwork):
     """The paper's head: two read-outs, of the features and of their mixture, averaged.
 
