@@ -3,7 +3,7 @@
     python tools/compare_sequence.py PROJECT PRESET/SPLIT/SIZE [--networks ...] [--seeds 3]
 
 The run's features, labels, division of the videos, thresholds and postprocessing are those of the
-project; only the sequence model differs. Prints a table and writes it as JSON beside the metrics.
+project; only the sequence model differs. Prints a table; writes all figures as JSON, see --out.
 """
 
 import argparse
@@ -140,6 +140,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=list(SEQUENCE_NETWORKS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("sequence_models.json"))
     chosen = parser.parse_args()
     run = open_run(chosen.project, chosen.run, chosen.threads)
     settings = run.section(SequenceSettings, "sequence")
@@ -150,7 +151,7 @@ def main() -> None:
                 found = score(run, replace(settings, network=network, seed=seed), Path(folder))
             results.setdefault(network, []).append(found)
             print(network, seed, found, flush=True)
-    publish_json(run.results / "metrics" / f"{run.name}.sequence_models.json", results)
+    publish_json(chosen.out, results)
     print("\n" + table(results))
 
 

@@ -94,8 +94,8 @@ def choose(
     Choice
         ``reason`` says whether the threshold is the best one, that one raised to the floor, or
         the fallback: where positive or negative frames are missing, and where the best F1 is
-        below ``min_f1``, or that it was pulled from the best one. ``precision``, ``recall`` and ``f1`` are those at the returned threshold;
-        NaN without a positive frame.
+        below ``min_f1``, or that it was pulled from the best one. ``precision``, ``recall`` and
+        ``f1`` are those at the returned threshold; NaN without a positive frame.
 
     Notes
     -----

@@ -7,7 +7,8 @@ import numpy as np
 
 from deg_core.data.labels import positive_frames, read_label_file, unknown_names
 from deg_core.errors import ConfigError, DegError, VideoError
-from deg_core.ethogram.groups import check_labels
+from deg_core.ethogram.groups import check_labels, complete
+from deg_core.groups import indices
 from deg_core.project.findings import Finding, caught, warning
 from deg_core.project.folder import Project
 from deg_core.splits import plan
@@ -46,7 +47,7 @@ def _file(
         )
         groups = project.config.get("exclusive_groups", [])
         check_labels(path, labels, behaviors=project.behaviors, groups=groups)
-        found.append(labels)
+        found.append(complete(labels, indices(groups, project.behaviors)))
         if (labels < 0).all():
             yield warning(f"{path}: no frame is scored, so the file teaches nothing.")
     others = unknown_names(path, project.behaviors)

@@ -456,9 +456,7 @@ def test_a_configuration_that_cannot_be_is_refused(changes, words):
 
 
 def test_no_two_behaviors_have_one_name():
-    with pytest.raises(
-        ModelError, match="named a, b, a, c, where a stands twice; pass --be"
-    ):
+    with pytest.raises(ModelError, match="named a, b, a, c, where a stands twice; pass --be"):
         convert(compat_state("linear", K=5, D=2), {}, behaviors=["a", "b", "a", "c"])
 
 

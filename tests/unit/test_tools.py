@@ -1,7 +1,9 @@
 """What stands around the package: pins, hooks, scripts."""
 
+import json
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -59,3 +61,48 @@ def test_the_script_for_camera_videos_says_how_it_is_used(words):
 
 def test_continuous_integration_runs_what_developers_run():
     assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+# --- comparing sequence models
+
+
+def test_the_comparison_takes_every_network_through_all_stages(tmp_path):
+    """On a tiny project of its own, by the command that the table in the docs names."""
+    import odd
+    from test_odd import LITE, N, frames_of, labels_of
+
+    results = tmp_path / "results"
+    names = ["groom", "rear"]
+    metrics = odd.run(results, frames_of(N), labels_of(N), behaviors=names, **LITE)
+    features = results / "features"
+    run = "lite/0/all"
+    (features / run).mkdir(parents=True)
+    for video in N:
+        (features / f"{video}.h5").rename(features / run / f"{video}.h5")
+    for source, target in (
+        ("models/sequence/tiny.run.json", f"models/sequence/{run}.run.json"),
+        ("lengths.json", f"thresholds/{run}.lengths.json"),
+    ):
+        (results / target).parent.mkdir(parents=True, exist_ok=True)
+        (results / source).rename(results / target)
+    (results / "metrics" / "lite" / "0").mkdir(parents=True)
+    (results / "metrics" / f"{run}.json").write_text(json.dumps(metrics))
+    (tmp_path / "config.yaml").write_text(
+        yaml.safe_dump({
+            "behaviors": names, "presets": ["lite"],
+            "sequence": {"common": {"epochs": 1, "window": 20, "hidden": 8, "n_heads": 2}},
+        })
+    )  # fmt: skip
+    out = tmp_path / "found.json"
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools/compare_sequence.py", tmp_path, run, "--seeds", "1",
+         "--threads", "1", "--out", out, "--networks", "linear", "tcn"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(out.read_text())
+    assert set(found) == {"linear", "tcn"}
+    assert all(0 <= rows[0]["f1_macro"] <= 1 for rows in found.values())
+    lines = done.stdout.strip().splitlines()[-5:]
+    assert lines[0].startswith("| sequence model | test macro F1 |")
+    assert {line.split("|")[1].strip() for line in lines[2:]} == {"linear", "tcn", "features alone"}
