@@ -240,10 +240,9 @@ class SequenceSettings(TrainSettings):
     )
     center_after: int = setting(
         0,
-        "Frames of a video from which on half of what sets its mean features apart from the "
-        "training videos' is removed, as another light is; 0 removes nothing.",
-        minimum=0,
-    )
+        "Frames of a video at which half of what sets its mean features apart from the training "
+        "videos' is removed; 0 removes nothing.", minimum=0,
+    )  # fmt: skip
     filter_length: int = setting(15, "Frames that a temporal filter covers.", minimum=1)
     n_filters: int = setting(8, "Gaussians that a layer's filters are mixed from.", minimum=1)
     filters: Literal["gaussian", "lorentzian"] = setting(

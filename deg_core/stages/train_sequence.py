@@ -168,10 +168,10 @@ def window_starts(labels: np.ndarray, settings: SequenceSettings) -> np.ndarray:
 
 def moments(features: Sequence[Rows]) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation (D,) of each feature over all frames of some videos."""
-    parts = [x[a : a + TILE] for x in features for a in range(0, len(x), TILE)]
-    n = sum(len(x) for x in parts)
-    mean = sum(x.sum(0, dtype=np.float64) for x in parts) / n
-    var = sum(np.square(x - mean).sum(0) for x in parts) / n
+    parts = [(x, slice(a, a + TILE)) for x in features for a in range(0, len(x), TILE)]
+    n = sum(map(len, features))
+    mean = sum(x[part].sum(0, dtype=np.float64) for x, part in parts) / n
+    var = sum(np.square(x[part] - mean).sum(0) for x, part in parts) / n
     return torch.from_numpy(mean).float(), torch.from_numpy(np.sqrt(var)).float()
 
 
