@@ -15,7 +15,7 @@ import pytest
 from scored_runs import BEHAVIORS as SCORED
 from scored_runs import clean, write_inputs, write_run
 
-from deg_core.stages import summarize, train_features, train_flow, train_sequence
+from deg_core.stages import criterion, summarize, train_flow
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
@@ -335,13 +335,24 @@ def test_best_epochs(tmp_path):
 
 
 def test_best_epoch_is_the_one_that_the_stages_keep():
-    tasks = {
-        "flow": train_flow.FlowTask,
-        "features": train_features.FeatureTask,
-        "sequence": train_sequence.SequenceTask,
-    }
-    kept = {stage: (f"val_{task.metric}", task.direction) for stage, task in tasks.items()}
-    assert kept == MODULES["figure_learning_curves"].CHOSEN_BY
+    metric, direction = criterion.chosen_by([np.ones((1, 1))])  # where any behavior occurs
+    flow = train_flow.FlowTask
+    assert {
+        "flow": (f"val_{flow.metric}", flow.direction),
+        "features": (f"val_{metric}", direction),
+        "sequence": (f"val_{metric}", direction),
+    } == MODULES["figure_learning_curves"].CHOSEN_BY
+
+
+def test_of_a_curriculum_the_last_phase_chooses(tmp_path):
+    path = inputs.write_history(tmp_path / "history.csv", epochs=5)
+    table = pd.read_csv(path, dtype={"split": str, "n_train": str})
+    table["phase"] = np.where(table["stage"] != "features", None, "both")
+    table.loc[(table["stage"] == "features") & (table["epoch"] <= 4), "phase"] = "flow"
+    table.to_csv(path, index=False)
+    texts = words(draw("figure_learning_curves", tmp_path, history=path, **inputs.RUN))
+    assert texts.count("epoch (best: 5)") == 2  # of the flow, and of the last phase
+    assert texts.count("epoch (best: 4)") == 1
 
 
 def test_learning_curves_of_one_epoch(tmp_path):
