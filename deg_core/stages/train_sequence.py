@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deg_core.data.arrays import Features, open_features, read_features
+from deg_core.data.arrays import Features, read_features
 from deg_core.errors import LabelError, StateError
 from deg_core.groups import Groups, from_text, indices, named
 from deg_core.learn.centering import centered
@@ -177,8 +177,14 @@ def moments(features: Sequence[Rows]) -> tuple[Tensor, Tensor]:
 
 def read_part(
     videos: Sequence[str], features: Path, labels: Path, part: str
-) -> tuple[list[str], list[np.ndarray], list[np.ndarray]]:
+) -> tuple[list[str], list[np.ndarray], list[np.ndarray], set[str]]:
     """Read features and labels of one part; lengths must agree.
+
+    Returns
+    -------
+    tuple
+        Names of the behaviors, features (T, D) and labels (T, K) per video, and the digests by
+        which the features' models are known.
 
     Raises
     ------
@@ -186,7 +192,7 @@ def read_part(
         If a video's features and labels differ in length or behaviors.
     """
     names, tables = read_labels(labels, videos, part)
-    arrays = []
+    arrays, digests = [], set()
     for video, table in zip(videos, tables, strict=True):
         found = read_features(features / f"{video}.h5")
         if len(found.spatial) != len(table) or list(found.behaviors) != names:
@@ -195,16 +201,8 @@ def read_part(
                 f"{len(found.spatial)} of {list(found.behaviors)}; run extract_features again."
             )
         arrays.append(joined(found))
-    return names, arrays, tables
-
-
-def digests_of(features: Sequence[Path]) -> list[str]:
-    """Return what the features of some files are known by: the digests of the models' weights."""
-    digests = set()
-    for path in features:
-        with open_features(path) as rows:
-            digests.add(rows.digest)
-    return sorted(digests)
+        digests.add(found.digest)
+    return names, arrays, tables, digests
 
 
 def run(
@@ -262,8 +260,8 @@ def run(
         After SIGTERM; the next call continues.
     """
     device = choose(threads)
-    names, train_x, train_y = read_part(train_videos, features, labels, "training")
-    val_names, val_x, val_y = read_part(val_videos, features, labels, "validation")
+    names, train_x, train_y, train_digests = read_part(train_videos, features, labels, "training")
+    val_names, val_x, val_y, val_digests = read_part(val_videos, features, labels, "validation")
     if val_names != names:
         raise LabelError(f"{labels}: training and validation hold different behaviors.")
     columns = indices(from_text(groups), names)
@@ -272,7 +270,7 @@ def run(
         (train_x, train_y), (val_x, val_y), settings=settings, device=device, groups=columns
     )
     used = [*train_videos, *val_videos]
-    digests = digests_of(paths(features, used, ".h5"))
+    digests = sorted(train_digests | val_digests)
     loaded = weights.load(
         task.network, settings, stage="train_sequence", behaviors=names, groups=exclusive,
         partners=digests,

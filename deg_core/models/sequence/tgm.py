@@ -6,6 +6,7 @@ bumps, shared read-outs and batch norm after them, which are options here.
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -144,7 +145,20 @@ class TGMStack(nn.Module):
         return x.amax(1) if self.reduction == "max" else x.mean(1)
 
 
-class TGM(SequenceNetwork):
+class Mixture(SequenceNetwork):
+    """What all these networks have: a `TGMStack`, which alone looks beyond the frame."""
+
+    def __init__(self, **stack: Any) -> None:
+        super().__init__()
+        self.stack = TGMStack(**stack)
+
+    @property
+    def reach(self) -> int:
+        """Frames to each side that a frame's logits depend on."""
+        return self.stack.reach
+
+
+class TGM(Mixture):
     """Features and their temporal mixture side by side under one linear read-out."""
 
     def __init__(
@@ -161,18 +175,12 @@ class TGM(SequenceNetwork):
         reduction: str = "max",
         dropout: float = 0.5,
     ) -> None:
-        super().__init__()
-        self.stack = TGMStack(
+        super().__init__(
             n_layers=n_layers, c_out=c_out, n_filters=n_filters, filter_length=filter_length,
             filters=filters, soft_attention=soft_attention, reduction=reduction,
         )  # fmt: skip
         self.dropout = nn.Dropout(dropout)
         self.classify = nn.Conv1d(2 * n_features, n_behaviors, 1)
-
-    @property
-    def reach(self) -> int:
-        """Frames to each side that a frame's logits depend on."""
-        return self.stack.reach
 
     @property
     def heads(self) -> tuple[nn.Module, ...]:
@@ -229,7 +237,7 @@ class ReadOut(nn.Module):
         return self.classify(x)
 
 
-class TGMHidden(SequenceNetwork):
+class TGMHidden(Mixture):
     """Features and their temporal mixture side by side under a read-out with a hidden layer.
 
     Parameters
@@ -254,18 +262,12 @@ class TGMHidden(SequenceNetwork):
         dropout: float = 0.5,
         hidden: int = 128,
     ) -> None:
-        super().__init__()
-        self.stack = TGMStack(
+        super().__init__(
             n_layers=n_layers, c_out=c_out, n_filters=n_filters, filter_length=filter_length,
             filters=filters, soft_attention=soft_attention, reduction=reduction,
         )  # fmt: skip
         self.input_dropout = nn.Dropout(input_dropout)
         self.read_out = ReadOut(2 * n_features, n_behaviors, hidden=hidden, dropout=dropout)
-
-    @property
-    def reach(self) -> int:
-        """Frames to each side that a frame's logits depend on."""
-        return self.stack.reach
 
     @property
     def heads(self) -> tuple[nn.Module, ...]:
@@ -278,7 +280,7 @@ class TGMHidden(SequenceNetwork):
         return self.read_out(self.input_dropout(both))
 
 
-class TGMLate(SequenceNetwork):
+class TGMLate(Mixture):
     """The paper's head: two read-outs, of the features and of their mixture, averaged.
 
     Parameters
@@ -314,8 +316,7 @@ class TGMLate(SequenceNetwork):
         shared_read_out: bool = False,
         extractor_logits: bool = False,
     ) -> None:
-        super().__init__()
-        self.stack = TGMStack(
+        super().__init__(
             n_layers=n_layers, c_out=c_out, n_filters=n_filters, filter_length=filter_length,
             filters=filters, soft_attention=soft_attention, reduction=reduction,
         )  # fmt: skip
@@ -325,11 +326,6 @@ class TGMLate(SequenceNetwork):
         sharing = self.now if shared_read_out else None
         self.around = ReadOut(n_features, n_behaviors, **made, sharing=sharing)
         self.weights = nn.Parameter(torch.zeros(3)) if extractor_logits else None
-
-    @property
-    def reach(self) -> int:
-        """Frames to each side that a frame's logits depend on."""
-        return self.stack.reach
 
     @property
     def heads(self) -> tuple[nn.Module, ...]:
