@@ -124,8 +124,8 @@ class TrainSettings:
         "Share of the running average of the weights that each step keeps; 0 averages nothing.",
         minimum=0, exclusiveMaximum=1,
     )  # fmt: skip
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = setting(
-        "auto", "Number format of the computation; auto is bfloat16 or float16 where a GPU has it."
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = setting(
+        "auto", "Number format of the computation; auto is bf16 or fp16 where a GPU has it."
     )
     weight_decay: float = setting(
         1e-3, "Weight of half the sum of squared weights, biases and norms apart.", minimum=0
@@ -216,6 +216,14 @@ class ExtractSettings:
 
     batch_size: int = setting(32, "Frames per batch.", minimum=1)
     dtype: Literal["float32", "float16"] = setting("float32", "How features are kept on disk.")
+    precision: Literal["auto", "fp32", "bf16", "int8"] = setting(
+        "auto",
+        "Number format of the networks; auto is bf16 where a GPU or the processor is fast at it, "
+        "int8 wants the extra `openvino`.",
+    )
+    int8_max_loss: float = setting(
+        0.01, "Macro F1 on validation frames that int8 may lose against fp32.", minimum=0
+    )
 
 
 @dataclass(frozen=True)
@@ -333,6 +341,12 @@ class PostprocessSettings:
     )
     percentile: float = setting(
         1.0, "Percentile of the training labels' bout lengths.", minimum=0, maximum=100
+    )
+    one_frame_bouts: int = setting(
+        1,
+        "Bouts of one frame counted beside the labeled ones, so that the low percentile of a few "
+        "bouts is not the shortest of them; 0 counts the labeled ones alone, as the paper does.",
+        minimum=0,
     )
     min_bout: int = setting(1, "Frames that the shortest bout has, for method min_bout.", minimum=1)
     inclusive: bool = setting(False, "Whether a bout of exactly that length goes, too.")

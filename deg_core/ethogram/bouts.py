@@ -146,7 +146,7 @@ def removal_length(lengths: Sequence[int] | IntArray, *, settings: PostprocessSe
     lengths : (n,) int
         Bout lengths of the training labels, in frames; read by method ``percentile`` only.
     settings
-        Method, percentile, and whether the limit itself is removed as well.
+        Method, percentile of what, and whether the limit itself is removed as well.
 
     Returns
     -------
@@ -158,12 +158,18 @@ def removal_length(lengths: Sequence[int] | IntArray, *, settings: PostprocessSe
     The paper removes bouts *shorter than* the 1st percentile of the training bouts. With
     ``inclusive`` the percentile is rounded half to even and bouts of that length vanish too, as
     in the reference implementation. A behavior without any complete training bout has limit 1.
+
+    The low percentile of a few bouts is just the shortest of them, and half of all bouts may be
+    shorter than the shortest of four. So a bout of one frame is counted beside them, whose weight
+    fades as labels are added: the limit of 4 bouts is 4 % of the way from 1 to the shortest, that
+    of 50 is halfway, that of 100 is the shortest, which then is their 1st percentile.
     """
     if settings.method == "none":
         return 0
     if settings.method == "min_bout":
         return max(settings.min_bout - (not settings.inclusive), 0)
-    limit = float(np.percentile(lengths, settings.percentile)) if len(lengths) else 1.0
+    counted = np.append(lengths, np.ones(settings.one_frame_bouts))
+    limit = float(np.percentile(counted, settings.percentile)) if len(lengths) else 1.0
     # Interpolation can leave 3.000000000004 where 3 is meant, which `ceil` would make 4.
     limit = round(limit, 6)
     return int(np.rint(limit)) if settings.inclusive else int(np.ceil(limit)) - 1

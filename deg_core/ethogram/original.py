@@ -133,7 +133,9 @@ def removal_lengths(labels: Sequence[ArrayLike], *, percentile: float = 1.0) -> 
     lengths : (K,) int64
         In frames, half to even, as the pipeline's option ``postprocess.inclusive``.
     """
-    settings = PostprocessSettings(method="percentile", percentile=percentile, inclusive=True)
+    settings = PostprocessSettings(
+        method="percentile", percentile=percentile, one_frame_bouts=0, inclusive=True
+    )
     lengths = [removal_length(found, settings=settings) for found in _bouts(labels)]
     return np.array(lengths, dtype=np.int64)
 

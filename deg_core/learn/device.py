@@ -10,6 +10,8 @@ import torch
 
 from deg_core.errors import ConfigError
 
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 
 
@@ -71,17 +73,48 @@ def precision_of(wanted: str, device: torch.device) -> Precision:
     Parameters
     ----------
     wanted
-        ``float32``, ``bfloat16``, ``float16``; ``auto`` is bfloat16 on a CUDA device that has it,
-        float16 on an older one, float32 elsewhere.
+        ``fp32``, ``bf16``, ``fp16``; ``auto`` is bf16 on a CUDA device that has it, fp16 on an
+        older one, fp32 elsewhere.
     device
         What computes.
     """
     if wanted != "auto":
-        return Precision(device, getattr(torch, wanted))
+        return Precision(device, DTYPES[wanted])
     if device.type != "cuda":
         return Precision(device, torch.float32)
     has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
     return Precision(device, torch.bfloat16 if has_bfloat16 else torch.float16)
+
+
+def inference_dtype(wanted: str, device: torch.device) -> torch.dtype:
+    """Choose the number format of networks that only answer.
+
+    Parameters
+    ----------
+    wanted
+        ``fp32``, ``bf16``; ``auto`` is bf16 where the device computes it faster than fp32: on a
+        CUDA device and on a processor with instructions for it.
+    device
+        What computes.
+    """
+    if wanted != "auto":
+        return DTYPES[wanted]
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        fast = device.type == "cpu" and has_fast_bfloat16()
+    return torch.bfloat16 if fast else torch.float32
+
+
+def has_fast_bfloat16() -> bool:
+    """Tell whether this processor multiplies bfloat16 in hardware."""
+    able = torch.cpu.get_capabilities()
+    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def name_of(dtype: torch.dtype) -> str:
+    """Return the name that settings have for a number format."""
+    return next(name for name, known in DTYPES.items() if known == dtype)
 
 
 def keep_freed_memory() -> None:

@@ -184,8 +184,8 @@ class TwoStream(nn.Module):
         if self.spatial is not None:
             spatial, answers["spatial"] = self.spatial(self.seen(clip, background))
         if self.flow is not None:
-            flow, answers["flow"] = self.flow(self._volume_of(motion))
-        logits = self._fuse(*answers.values())
+            flow, answers["flow"] = self.flow(self.moved(motion))
+        logits = self.fuse(*answers.values())
         if self.fusion is not None:
             return StreamOutput(logits, spatial, flow)
         return StreamOutput(logits, spatial, flow, answers.get("spatial"), answers.get("flow"))
@@ -217,12 +217,20 @@ class TwoStream(nn.Module):
             return clip.flatten(1, 2)[:, self.slice_start : self.slice_start + 3]
         return clip[:, clip.shape[1] // 2]
 
-    def _volume_of(self, motion: Tensor) -> Tensor:
+    def moved(self, motion: Tensor) -> Tensor:
+        """Return what the motion stream looks at, for a motion map (N, C, h, w).
+
+        Returns
+        -------
+        Tensor
+            The map; for a network that takes volumes (N, per_pair, T - 1, h, w).
+        """
         if not self.volume:
             return motion
         return motion.unflatten(1, (-1, self.per_pair)).transpose(1, 2)  # (N, per_pair, T-1, h, w)
 
-    def _fuse(self, spatial: Tensor, flow: Tensor | None = None) -> Tensor:
+    def fuse(self, spatial: Tensor, flow: Tensor | None = None) -> Tensor:
+        """Make logits (N, K) of what the streams answer: logits each, or features for one layer."""
         if flow is None:  # there is one stream only
             return spatial
         if self.fusion is not None:

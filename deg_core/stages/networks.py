@@ -1,6 +1,6 @@
 """Networks back from their files, ready to compute: what extraction and training share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from deg_core.errors import ModelError
 from deg_core.learn.clips import normalize, to_unit
-from deg_core.learn.device import Precision
+from deg_core.learn.device import Precision, inference_dtype
+from deg_core.learn.engine import Engine, InFormat
 from deg_core.models import files, flow, sequence, two_stream
 from deg_core.models.two_stream import StreamOutput, TwoStream
 from deg_core.settings import FeatureSettings, FlowSettings, SequenceSettings, from_dict
@@ -41,7 +42,14 @@ class Motion:
     def __call__(self, clip: Tensor) -> Tensor:
         """Finest motion map (N, C, h, w) of a normalised clip (N, T, 3, H, W)."""
         with torch.no_grad():
-            return self.network(clip)[0]
+            return self.network(clip)[0].to(clip.dtype)
+
+    def for_inference(self, precision: str, device: torch.device) -> "Motion":
+        """Return the same motion, computed as `deg_core.learn.engine.Engine` computes it."""
+        if self.network.pairwise:
+            return self
+        fast = InFormat(self.network, inference_dtype(precision, device))
+        return replace(self, network=fast)
 
 
 class Extractor:
@@ -96,6 +104,13 @@ class Extractor:
     def score_bytes(self, clips: Tensor) -> StreamOutput:
         """Run both networks on (N, T, H, W, 3) uint8."""
         return self.score(to_unit(clips, self.device))
+
+
+def engine_of(
+    motion: Motion, network: TwoStream, device: torch.device, *, precision: str
+) -> Engine:
+    """Make both networks ready to score videos; ``precision`` as of `Engine`."""
+    return Engine(motion.network, network, motion.normalization, device, precision=precision)
 
 
 def load_two_stream(path: Path, motion: Motion, device: torch.device) -> tuple[TwoStream, dict]:

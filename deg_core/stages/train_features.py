@@ -15,15 +15,18 @@ from deg_core.groups import Groups, from_text, indices, named
 from deg_core.learn.augment import augment
 from deg_core.learn.clips import ClipBatch, ClipSource, ahead, cut, epoch_order, to_unit
 from deg_core.learn.device import choose, precision_of
+from deg_core.learn.engine import Engine
 from deg_core.learn.fit import Fitted
+from deg_core.learn.streaming import stream
 from deg_core.models import two_stream, weights
+from deg_core.models.folding import with_channels_last
 from deg_core.models.two_stream import TwoStream
 from deg_core.models.weights import Loaded
 from deg_core.progress import log
 from deg_core.settings import FeatureSettings
 from deg_core.stages.criterion import Criterion, count, start_bias
 from deg_core.stages.labelled import check_lengths, read_labels
-from deg_core.stages.networks import Extractor, Motion
+from deg_core.stages.networks import Extractor, Motion, engine_of
 from deg_core.stages.training import Training, chained, paths
 
 BOTH = "both"
@@ -57,8 +60,9 @@ class FeatureTask:
 
     def use(self, network: TwoStream) -> None:
         """Train ``network`` from here on."""
-        self.network = network.to(self.device)
-        self.extractor = Extractor(self.motion, self.network, self.device, self.precision)
+        self.network = with_channels_last(network.to(self.device))
+        motion = self.motion.for_inference(self.settings.precision, self.device)
+        self.extractor = Extractor(motion, self.network, self.device, self.precision)
 
     def n_steps(self) -> int:
         """Count the steps of an epoch."""
@@ -92,13 +96,34 @@ class FeatureTask:
         return self.loss(batch, torch.Generator().manual_seed(0))
 
     def validate(self) -> dict[str, float]:
-        """Score all known frames of the validation videos."""
-        rows = cut(self.val_samples, size=2 * self.settings.batch_size)
+        """Score all known frames of the validation videos, as extraction would."""
+        precision = self.settings.precision
+        engine = engine_of(self.motion, self.network, self.device, precision=precision)
         logits, labels = [], []
-        for batch in ahead(lambda r: self.val_source.batch(r, self.val_labels), rows):
-            logits.append(self.extractor.score_bytes(batch.clips).logits)
-            labels.append(batch.labels.to(self.device))
+        for video, table in enumerate(self.val_labels):
+            frames = self.val_samples[self.val_samples[:, 0] == video, 1]
+            for run in stretches(frames, gap=engine.clip):
+                logits.append(self._score(engine, video, run))
+                labels.append(torch.from_numpy(table[run]).to(self.device))
         return self.criterion.scores(torch.cat(logits), torch.cat(labels))
+
+    def _score(self, engine: Engine, video: int, frames: np.ndarray) -> Tensor:
+        """Return the logits (n, K) of some of a validation video's frames, which increase."""
+        source, background = self.val_source, None
+        if source.backgrounds is not None:
+            background = engine.normalize(source.backgrounds[video])
+        first = int(frames[0])
+        outputs = stream(
+            engine, source.stores[video], start=first, stop=int(frames[-1]) + 1,
+            batch=2 * self.settings.batch_size, pad=source.pad, background=background,
+        )  # fmt: skip
+        scored = torch.cat([out.logits for out in outputs])
+        return scored[torch.from_numpy(frames - first).to(self.device)]
+
+
+def stretches(frames: np.ndarray, *, gap: int) -> list[np.ndarray]:
+    """Split increasing frame numbers (n,) where ``gap`` frames or more are left out."""
+    return np.split(frames, np.flatnonzero(np.diff(frames) > gap) + 1) if len(frames) else []
 
 
 def known_frames(labels: Sequence[np.ndarray]) -> np.ndarray:
@@ -139,14 +164,14 @@ def train(task: FeatureTask, training: Training, loaded: Loaded) -> Fitted:
         return training.fit(task, loaded)
     done = {}
     whole = task.network
-    for stream in ("spatial", "flow"):
-        task.settings = replace(settings, streams=(stream,))
+    for name in ("spatial", "flow"):
+        task.settings = replace(settings, streams=(name,))
         torch.manual_seed(settings.seed)
         part = two_stream.build(task.settings, task.motion.network, len(task.criterion.pos_weight))
         part.set_bias(start_bias(task.labels, task.criterion.groups))
         hand_over(whole, part)
         task.use(part)
-        done[stream] = training.fit(task, loaded, phase=stream)
+        done[name] = training.fit(task, loaded, phase=name)
         hand_over(part, whole)
     task.settings = settings
     task.use(whole)

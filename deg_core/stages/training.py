@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from deg_core.data.publish import identity, publish_csv, publish_json
-from deg_core.learn.device import describe
+from deg_core.learn.device import describe, name_of
 from deg_core.learn.fit import STATE_FILE, Fit, Fitted, Task
 from deg_core.learn.memory import fitting_batch, free_memory, untouched
 from deg_core.models import files
@@ -110,7 +110,7 @@ class Training:
             "platform": platform.platform(),
             "packages": {name: version(name) for name in PACKAGES},
             "device": describe(self.device),
-            "precision": str(task.precision.dtype).removeprefix("torch."),
+            "precision": name_of(task.precision.dtype),
             "threads": self.threads,
             "seed": self.settings.seed,
             "batch_size": task.settings.batch_size,

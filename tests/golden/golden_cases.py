@@ -177,7 +177,7 @@ def case_train_flow(folder: Path) -> Digest:
 def case_train_features(folder: Path) -> Digest:
     inputs.write_project(folder)
     flow = inputs.write_flow(folder / "flow.pt")
-    resnet = FeatureSettings(epochs=1, steps_per_epoch=1, batch_size=4, lr=1e-3)
+    resnet = FeatureSettings(epochs=1, steps_per_epoch=1, batch_size=4, lr=1e-3, precision="fp32")
     joint = replace(inputs.FEATURES, fusion="concatenate", oversampling_exp=0.5, schedule="cosine")
     found = {}
     for name, settings in {"small": inputs.FEATURES, "joint": joint, "resnet": resnet}.items():
@@ -211,7 +211,7 @@ def case_extract_features(folder: Path) -> Digest:
         out = folder / f"{name}.h5"
         extract_features.run(
             store=folder / "import/g3.h5", background=folder / "stats/g3.background.png",
-            flow=motion, features=model, out=out, settings=ExtractSettings(batch_size=8),
+            flow=motion, features=model, out=out, settings=ExtractSettings(batch_size=8, precision="fp32"),
             threads=1,
         )  # fmt: skip
         features = read_features(out)

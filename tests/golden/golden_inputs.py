@@ -29,7 +29,7 @@ FLOW = FlowSettings(
 )
 FEATURES = FeatureSettings(
     backbone="small_cnn", width=0.25, inputs=("frame", "background_difference"), epochs=2,
-    steps_per_epoch=3, batch_size=8, lr=5e-3,
+    steps_per_epoch=3, batch_size=8, lr=5e-3, precision="fp32",
 )  # fmt: skip
 SEQUENCE = SequenceSettings(
     window=10, filter_length=5, n_filters=3, n_layers=2, c_out=2, hidden=8, epochs=2, batch_size=2,

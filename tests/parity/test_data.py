@@ -11,9 +11,9 @@ from deg_core.data.statistics import moments_of, moments_of_store
 from deg_core.data.store import FrameStore
 from deg_core.division import cumulative_sizes
 from deg_core.learn import original as windows
+from deg_core.learn import streaming
 from deg_core.learn.clips import ClipSource, clip_frames, denormalize
 from deg_core.settings import SequenceSettings
-from deg_core.stages import extract_features
 from deg_core.stages.train_sequence import SequenceTask
 
 CPU = torch.device("cpu")
@@ -126,14 +126,12 @@ def test_clips_of_training_and_inference_show_these_frames(case, options, store)
     read = [source.clip(0, t)[:, 0, 0, 0].astype(int) - 1 for t in range(options["frames"])]
     np.testing.assert_array_equal(read, case["training_clip_frames"])
 
-    runs = extract_features.windows(
-        FrameStore(path), clip=options["clip"], batch=4, pad=np.zeros(3, np.uint8)
-    )
-    streamed = [
-        run[t : t + options["clip"], 0, 0, 0].astype(int) - 1
-        for run in runs
-        for t in range(len(run) - options["clip"] + 1)
-    ]
+    clip, shown = options["clip"], FrameStore(path)
+    runs = streaming.parts(0, shown.n_frames, clip=clip, batch=4)
+    pad = np.zeros(3, np.uint8)
+    frames = np.concatenate([streaming.read_padded(shown, run, pad) for run in runs])
+    numbered = frames[:, 0, 0, 0].astype(int) - 1
+    streamed = [numbered[t : t + clip] for t in range(shown.n_frames)]
     np.testing.assert_array_equal(streamed, case["inference_clip_frames"])
 
 

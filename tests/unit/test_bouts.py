@@ -171,13 +171,13 @@ def test_bout_lengths_without_a_complete_bout(labels):
     ("settings", "lengths", "expected"),
     [
         # Percentile 50 of 2, 4, 7 is 4: shorter than 4 goes, that is up to 3.
-        (PostprocessSettings(percentile=50), [2, 4, 7], 3),
-        (PostprocessSettings(percentile=50, inclusive=True), [2, 4, 7], 4),
+        (PostprocessSettings(percentile=50, one_frame_bouts=0), [2, 4, 7], 3),
+        (PostprocessSettings(percentile=50, one_frame_bouts=0, inclusive=True), [2, 4, 7], 4),
         # Halfway between 2 and 5 is 3.5: "shorter than 3.5" is up to 3; rounded half to even, 4.
-        (PostprocessSettings(percentile=50), [2, 5], 3),
-        (PostprocessSettings(percentile=50, inclusive=True), [2, 5], 4),
+        (PostprocessSettings(percentile=50, one_frame_bouts=0), [2, 5], 3),
+        (PostprocessSettings(percentile=50, one_frame_bouts=0, inclusive=True), [2, 5], 4),
         # 2.5 rounds half to even, to 2.
-        (PostprocessSettings(percentile=50, inclusive=True), [2, 3], 2),
+        (PostprocessSettings(percentile=50, one_frame_bouts=0, inclusive=True), [2, 3], 2),
         # No training bout: limit 1.
         (PostprocessSettings(), [], 0),
         (PostprocessSettings(inclusive=True), [], 1),
@@ -191,12 +191,28 @@ def test_removal_length(settings, lengths, expected):
     assert removal_length(lengths, settings=settings) == expected
 
 
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [
+        (4, 4),  # 4 % of the way from 1 to 101 is 5: up to 4 goes, not up to 100
+        (50, 50),  # halfway: 51
+        (100, 100),  # their own 1st percentile: 101
+        (1000, 100),
+    ],
+)
+def test_a_few_bouts_do_not_say_how_short_a_bout_can_be(n, expected):
+    assert removal_length([101] * n, settings=PostprocessSettings()) == expected
+    assert removal_length([101] * n, settings=PostprocessSettings(one_frame_bouts=0)) == 100
+
+
 def test_removal_length_ignores_the_error_of_interpolation():
     # 28 % of the way through 26 bouts is the 8th, but 0.28 * 25 is 7.000000000000001, so the
     # percentile comes out a hair above 3; bouts of 3 frames are not shorter than 3, though.
     lengths = [3] * 8 + [5000] * 18
     assert np.percentile(lengths, 28) > 3
-    assert removal_length(lengths, settings=PostprocessSettings(percentile=28)) == 2
+    assert (
+        removal_length(lengths, settings=PostprocessSettings(percentile=28, one_frame_bouts=0)) == 2
+    )
 
 
 def test_binarize_is_strict_and_cleans_each_behavior_by_its_length():

@@ -5,7 +5,7 @@ import torch
 
 from deg_core.errors import ConfigError
 from deg_core.learn import device
-from deg_core.learn.device import choose, describe
+from deg_core.learn.device import choose, describe, inference_dtype, name_of, precision_of
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +95,32 @@ def test_freed_memory_is_kept_where_there_is_a_setting_for_it(monkeypatch):
     monkeypatch.setattr(device.ctypes, "CDLL", lambda name: object())  # musl has no such call
     choose(1)
     assert len(library.calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("able", "expected"),
+    [
+        ({"avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": True, "avx512_bf16": False}, torch.bfloat16),
+        ({"avx512_f": True, "avx512_bf16": False}, torch.float32),
+        ({}, torch.float32),
+    ],
+)
+def test_inference_takes_the_format_that_the_processor_is_fast_at(monkeypatch, able, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    assert inference_dtype("auto", torch.device("cpu")) == expected
+    assert inference_dtype("fp32", torch.device("cpu")) == torch.float32
+    assert inference_dtype("bf16", torch.device("cpu")) == torch.bfloat16
+
+
+def test_inference_on_other_devices(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    assert inference_dtype("auto", torch.device("cuda")) == torch.bfloat16
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
+    assert inference_dtype("auto", torch.device("cuda")) == torch.float32
+    assert inference_dtype("auto", torch.device("mps")) == torch.float32
+
+
+@pytest.mark.parametrize("name", ["fp32", "bf16", "fp16"])
+def test_formats_have_the_names_of_the_settings(name):
+    assert name_of(precision_of(name, torch.device("cpu")).dtype) == name

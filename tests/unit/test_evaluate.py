@@ -65,7 +65,7 @@ def test_sequence_model_is_scored_by_its_ethogram(results):
 
 
 def test_feature_extractor_is_postprocessed_alike(results):
-    clean = read(results / "metrics/fast/0/all.json")
+    clean = read(score(results, postprocess=PostprocessSettings(one_frame_bouts=0)))
     raw = read(score(results, postprocess=PostprocessSettings(method="none")))
     groom = [found["feature_extractor"]["behaviors"]["groom"] for found in (clean, raw)]
     # Training bouts have 6 frames, so runs of up to 5 vanish: at most 220 / 12 bouts are left.

@@ -97,7 +97,7 @@ def test_a_flow_step_has_the_same_gradient(clips):
     assert cosine > 0.999
 
 
-@pytest.mark.parametrize("wanted", ["auto", "bfloat16", "float16"])
+@pytest.mark.parametrize("wanted", ["auto", "bf16", "fp16"])
 def test_networks_compute_in_fewer_bits_and_agree_roughly(clips, wanted):
     torch.manual_seed(0)
     network = flow.build(FlowSettings(width=0.25)).cuda().eval()

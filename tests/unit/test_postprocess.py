@@ -25,7 +25,7 @@ def results(tmp_path):
     thresholds.write_text(json.dumps(chosen))
     lengths = tmp_path / "thresholds/fast/0/all.lengths.json"
     values = json.loads(lengths.read_text())
-    lengths.write_text(json.dumps(values | {"lengths": {"groom": [3, 3, 9], "rear": [1]}}))
+    lengths.write_text(json.dumps(values | {"lengths": {"groom": [3] * 200 + [9], "rear": [1]}}))
     present = np.zeros((20, 2), dtype=np.int8)
     present[3:5, 0] = 1  # two frames: shorter than 3; no gap beside them is
     present[8:11, 0] = 1  # three frames: not shorter

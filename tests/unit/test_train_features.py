@@ -228,7 +228,7 @@ def test_the_motion_network_stays_frozen(tiny_project, monkeypatch):
         {"streams": ("flow",)},
         {"fusion": "concatenate", "inputs": ("background_difference",)},
         {"oversampling_exp": 0.5, "schedule": "cosine", "grad_clip": 1.0},
-        {"precision": "bfloat16", "ema": 0.9},
+        {"precision": "bf16", "ema": 0.9},
         {"batch_size": "auto", "final_bn": True},
         {"curriculum": True, "fusion": "concatenate"},
     ],

@@ -91,7 +91,7 @@ def test_what_is_published(inputs, tmp_path):
     assert record["best"] is None  # JSON knows no NaN
     assert record["settings"]["augment"]["flip_lr"] == 0.5
     assert (record["threads"], record["device"], record["videos"]) == (3, "cpu", ["m1"])
-    assert (record["precision"], record["batch_size"]) == ("float32", tiny.FLOW.batch_size)
+    assert (record["precision"], record["batch_size"]) == ("fp32", tiny.FLOW.batch_size)
     assert record["weights"]["loaded"] is None
     assert set(record["packages"]) >= {"deg-core", "torch", "numpy"}
     assert {"python", "platform", "seed"} <= set(record)

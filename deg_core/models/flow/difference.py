@@ -17,6 +17,8 @@ class Difference(nn.Module):
 
     kind = "difference"
     per_pair = 1
+    pairwise = True
+    volume = False
 
     def __init__(self, n_frames: int = 11, *, width: float = 1.0) -> None:
         super().__init__()

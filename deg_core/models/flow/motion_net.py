@@ -28,6 +28,8 @@ class MotionNet(nn.Module):
 
     kind = "flow"
     per_pair = 2
+    pairwise = False
+    volume = False
 
     def __init__(self, n_frames: int = 11, *, width: float = 1.0) -> None:
         super().__init__()

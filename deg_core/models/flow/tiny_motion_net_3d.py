@@ -49,6 +49,8 @@ class TinyMotionNet3D(nn.Module):
 
     kind = "flow"
     per_pair = 2
+    pairwise = False
+    volume = True
 
     def __init__(self, n_frames: int = 11, *, width: float = 1.0) -> None:
         super().__init__()

@@ -1,0 +1,103 @@
+"""Scoring the frames of a video in order: each is read and prepared once, reading goes ahead."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import pairwise
+
+import numpy as np
+from torch import Tensor
+
+from deg_core.data.store import FrameStore
+from deg_core.learn.clips import ahead
+from deg_core.learn.engine import Engine
+from deg_core.models.two_stream import StreamOutput
+
+
+def parts(start: int, stop: int, *, clip: int, batch: int) -> list[range]:
+    """Cut what the windows of frames ``start`` to ``stop`` show into neighboring runs of frames.
+
+    Parameters
+    ----------
+    start, stop
+        First frame to be scored, and the one behind the last.
+    clip
+        Frames per window, T.
+    batch
+        Windows that each run completes.
+
+    Returns
+    -------
+    list of range
+        Numbers of frames, also before the first and behind the last of the video. The first run
+        has batch + T - 1 frames, the others ``batch``, the last one what is left.
+    """
+    first = start - clip // 2
+    end = first + stop - start + clip - 1
+    cuts = [first, *range(first + batch + clip - 1, end, batch), end]
+    return [range(a, b) for a, b in pairwise(cuts)]
+
+
+def read_padded(store: FrameStore, frames: range, pad: np.ndarray) -> np.ndarray:
+    """Read neighboring frames; those outside the video have the color ``pad``, (3,) uint8.
+
+    Returns
+    -------
+    np.ndarray
+        (n, H, W, 3) uint8 RGB.
+    """
+    inside = range(max(frames.start, 0), min(frames.stop, store.n_frames))
+    if inside == frames:
+        return store.read(np.arange(frames.start, frames.stop))
+    run = np.empty((len(frames), *store.shape, 3), np.uint8)
+    run[:] = pad
+    if len(inside):
+        at = inside.start - frames.start
+        run[at : at + len(inside)] = store.read(np.arange(inside.start, inside.stop))
+    return run
+
+
+def stream(
+    engine: Engine,
+    store: FrameStore,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    batch: int,
+    pad: np.ndarray,
+    background: Tensor | None = None,
+) -> Iterator[StreamOutput]:
+    """Score frames ``start`` to ``stop`` of a video, in order.
+
+    Parameters
+    ----------
+    engine
+        Both networks.
+    store
+        Imported video.
+    start, stop
+        First frame, and the one behind the last; by default all.
+    batch
+        Frames that are scored at once.
+    pad
+        (3,) uint8 color of frames outside the video.
+    background
+        (H, W, 3) normalised median of the video, where the engine needs it.
+
+    Yields
+    ------
+    StreamOutput
+        Of ``batch`` frames, the last one of fewer. Memory does not grow with the video.
+    """
+    stop = store.n_frames if stop is None else stop
+    runs = parts(start, stop, clip=engine.clip, batch=batch)
+    overlap = waiting = None
+    with closing(ahead(lambda frames: read_padded(store, frames, pad), runs)) as read:
+        for frames in read:
+            ring = engine.prepare(frames, overlap)
+            scored = engine.score(ring, background)
+            # Given on one batch later: a GPU then works on while the caller waits for this one.
+            if waiting is not None:
+                yield waiting
+            waiting, overlap = scored, ring[:, :, ring.shape[2] - engine.clip + 1 :]
+    if waiting is not None:
+        yield waiting
