@@ -321,10 +321,17 @@ class ThresholdSettings:
     fallback: float = setting(
         0.5, "Threshold where none is better than min_f1.", minimum=0, maximum=1
     )
+    shift: float = setting(
+        0.5,
+        "Standard deviation, in log odds, by which the probabilities of other videos are expected "
+        "to differ from those of one validation video; of n videos 1 / sqrt(n) of it.",
+        minimum=0,
+    )
     pull: float = setting(
-        0.1,
+        0.05,
         "F1 on one validation video that is given up for a threshold one unit of log odds nearer "
-        "to the fallback; on n videos 1 / sqrt(n) of it; 0 takes the highest F1 as the paper does.",
+        "to the fallback; on n videos 1 / sqrt(n) of it. With shift and pull 0 the highest F1 "
+        "decides, as in the paper.",
         minimum=0,
     )
     min_f1: float = setting(

@@ -14,7 +14,7 @@ VERSIONS: dict[str, int] = {
     "extract_features": 1,
     "train_sequence": 1,
     "predict": 1,
-    "tune_thresholds": 2,
+    "tune_thresholds": 3,
     "bout_lengths": 1,
     "postprocess": 2,
     "evaluate": 2,

@@ -75,6 +75,7 @@ def choose(
     *,
     settings: ThresholdSettings,
     pull: float = 0.0,
+    shift: float = 0.0,
 ) -> Choice:
     """Return the threshold with the highest F1, the first of equals.
 
@@ -88,26 +89,31 @@ def choose(
         Grid, floor and fallback.
     pull
         F1 that is given up per unit of log odds between threshold and fallback.
+    shift
+        Standard deviation, in log odds, of how other videos' probabilities differ from these.
 
     Returns
     -------
     Choice
         ``reason`` says whether the threshold is the best one, that one raised to the floor, or
         the fallback: where positive or negative frames are missing, and where the best F1 is
-        below ``min_f1``, or that it was pulled from the best one. ``precision``, ``recall`` and
-        ``f1`` are those at the returned threshold; NaN without a positive frame.
+        below ``min_f1``, or that it is the one which promises most on other videos.
+        ``precision``, ``recall`` and ``f1`` are those at the returned threshold, without pull and
+        shift; NaN without a positive frame.
 
     Notes
     -----
-    The highest F1 of one or two videos often lies far out where the next video has none of it:
-    probabilities shift from video to video. The pull is what keeps such a threshold near the
-    middle, unless much is to be won.
+    Probabilities shift from video to video, and the highest F1 of one or two often lies at the
+    brink, where the next video has none of it. With ``shift`` s the threshold t maximises the
+    mean of F1(t + d) over d ~ N(0, s), in log odds, which lies in the middle of the gap between
+    positive and negative frames; ``pull`` keeps it near the fallback unless much is to be won.
     """
     thresholds = grid(settings)
     curve = _curve(labels, probabilities, thresholds)
     truth = np.asarray(labels)
     positive, negative = int((truth == 1).sum()), int((truth == 0).sum())
-    threshold, reason = _decide(curve, positive, negative, settings, pull)
+    expected = _expected_f1(curve, settings.fallback, pull=pull, shift=shift)
+    threshold, reason = _decide(curve, expected, positive, negative, settings)
     here = _curve(labels, probabilities, np.array([threshold]))
     scores = [float(column[0]) for column in here[1:]]
     return Choice(threshold, reason, *scores, positive, negative, curve)
@@ -119,7 +125,7 @@ def _curve(labels: ArrayLike, probabilities: ArrayLike, thresholds: Numbers) -> 
 
 
 def _decide(
-    curve: Curve, positive: int, negative: int, settings: ThresholdSettings, pull: float
+    curve: Curve, expected: Numbers, positive: int, negative: int, settings: ThresholdSettings
 ) -> tuple[float, str]:
     for number, kind in ((positive, "positive"), (negative, "negative")):
         if not number:
@@ -128,13 +134,25 @@ def _decide(
     highest = int(np.argmax(curve.f1))
     if curve.f1[highest] < settings.min_f1:
         return settings.fallback, f"fallback: best F1 below {settings.min_f1:g}"
-    away = np.abs(_log_odds(curve.threshold) - _log_odds(np.array([settings.fallback])))
-    best = int(np.argmax(curve.f1 - pull * away)) if pull else highest
+    best = int(np.argmax(expected))
     if best != highest:
-        return float(curve.threshold[best]), f"best F1, pulled to {settings.fallback:g}"
+        threshold = max(float(curve.threshold[best]), settings.floor)
+        return threshold, "best F1 to be expected of other videos"
     if curve.threshold[best] < settings.floor:
         return settings.floor, "best F1, raised to the floor"
     return float(curve.threshold[best]), "best F1"
+
+
+def _expected_f1(curve: Curve, fallback: float, *, pull: float, shift: float) -> Numbers:
+    """Return the F1 (G,) that each threshold promises on other videos, less the pull."""
+    at = _log_odds(curve.threshold)
+    expected = curve.f1
+    if shift:
+        moves = np.linspace(-3, 3, 61)
+        share = np.exp(-0.5 * moves**2)
+        moved = np.interp(at[:, None] + shift * moves, at, curve.f1)  # (G, 61)
+        expected = moved @ (share / share.sum())
+    return expected - pull * np.abs(at - _log_odds(np.array([fallback]))) if pull else expected
 
 
 def _log_odds(p: Numbers) -> Numbers:
@@ -149,6 +167,7 @@ def tune(
     behaviors: Sequence[str],
     settings: ThresholdSettings,
     pull: float = 0.0,
+    shift: float = 0.0,
 ) -> dict[str, dict[str, Any]]:
     """Choose a threshold for each behavior, by the frames in which that behavior was scored.
 
@@ -162,7 +181,7 @@ def tune(
         The K names, in the order of the columns.
     settings
         Grid, floor and fallback.
-    pull
+    pull, shift
         See `choose`.
 
     Returns
@@ -174,7 +193,7 @@ def tune(
     truth, values = np.asarray(labels), np.asarray(probabilities)
     tuned = {}
     for k, name in enumerate(behaviors):
-        choice = choose(truth[:, k], values[:, k], settings=settings, pull=pull)
+        choice = choose(truth[:, k], values[:, k], settings=settings, pull=pull, shift=shift)
         curve = {key: column.tolist() for key, column in choice.curve._asdict().items()}
         tuned[name] = choice._asdict() | {"curve": curve}
     return tuned

@@ -50,6 +50,7 @@ def run(
     for video, (predicted, _) in zip(videos, read, strict=True):
         check_behaviors(predictions / f"{video}.h5", predicted.behaviors, behaviors)
     table = np.concatenate([t for _, t in read])
+    many = math.sqrt(len(videos))
     result = {
         "behaviors": behaviors,
         "videos": list(videos),
@@ -59,6 +60,6 @@ def run(
         values = np.concatenate([probabilities_of(p, model) for p, _ in read])
         result[model] = tune(
             table, values, behaviors=behaviors, settings=settings,
-            pull=settings.pull / math.sqrt(len(videos)),
+            pull=settings.pull / many, shift=settings.shift / many,
         )  # fmt: skip
     publish_json(out, result)

@@ -35,13 +35,14 @@ def test_several_videos_are_pooled(tmp_path):
     assert result["n_frames"] == 220
 
 
-@pytest.mark.parametrize(("videos", "pull"), [(["m2"], 0.2), (["m2", "m3", "m4", "m1"], 0.1)])
-def test_more_videos_are_believed_more(tmp_path, monkeypatch, videos, pull):
+@pytest.mark.parametrize(("videos", "share"), [(["m2"], 1), (["m2", "m3", "m4", "m1"], 0.5)])
+def test_more_videos_are_believed_more(tmp_path, monkeypatch, videos, share):
     write_inputs(tmp_path)
     given = []
-    monkeypatch.setattr(tune_thresholds, "tune", lambda *_, **kw: given.append(kw["pull"]) or {})
-    tune(tmp_path, videos=videos, settings=ThresholdSettings(pull=0.2))
-    assert given == [pytest.approx(pull)] * 2
+    monkeypatch.setattr(tune_thresholds, "tune", lambda *_, **kw: given.append(kw) or {})
+    tune(tmp_path, videos=videos, settings=ThresholdSettings(pull=0.2, shift=0.6))
+    assert [kw["pull"] for kw in given] == [pytest.approx(0.2 * share)] * 2
+    assert [kw["shift"] for kw in given] == [pytest.approx(0.6 * share)] * 2
 
 
 def test_absent_behavior_is_stated(tmp_path):
