@@ -21,6 +21,7 @@ include: "workflow/rules/sequence.smk"
 include: "workflow/rules/ethogram.smk"
 include: "workflow/rules/summary.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/benchmarks.smk"
 
 
 if "example" in SETTINGS:

@@ -144,12 +144,15 @@ def _overview_lines() -> list[str]:
 
 
 def _stage_commands() -> dict[str, Command]:
-    """List the stages' commands; the example's renderer, which the graph also calls, is last."""
+    """List the stages' commands, and last what else the graph calls."""
     commands = {}
     for rule, summary in STAGES.items():
         commands[rule.replace("_", "-")] = _stage(rule, summary, f"deg_core.stages.{rule}", "run")
     commands["render-example"] = _stage(
         "render_example", "draw one video of the example", "deg_core.example.render", "render_video"
+    )
+    commands["bench-tables"] = _stage(
+        "bench_tables", "put what `deg bench` found into tables", "deg_core.bench.pages", "write"
     )
     return commands
 
@@ -321,6 +324,14 @@ def _import_model(rest: Arguments) -> int:
     )  # fmt: skip
 
 
+def _bench(rest: Arguments) -> int:
+    limit_threads(rest)
+    from deg_core.bench import command
+    from deg_core.project.machine import count_cores
+
+    return command.main(rest, cores=count_cores())
+
+
 def _report(rest: Arguments) -> int:
     from deg_core.project import report
 
@@ -340,6 +351,7 @@ EVERYDAY: dict[str, Command] = {
     "status": Command("show what is done, what is stale, and why", _status),
     "report": Command("write one page with all results", _report),
     "import-model": Command("make a model file of a checkpoint of DeepEthogram", _import_model),
+    "bench": Command("measure speed and memory on this machine", _bench),
     "demo": Command("run the bundled example", _demo),
 }
 

@@ -13,6 +13,8 @@ from deg_core.errors import ConfigError
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
+_DEFAULTS = {_M_MMAP_MAX: 65536, _M_TRIM_THRESHOLD: 2**17}  # of glibc
+_KEEPING = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1}
 
 
 def choose(threads: int) -> torch.device:
@@ -117,17 +119,25 @@ def name_of(dtype: torch.dtype) -> str:
     return next(name for name, known in DTYPES.items() if known == dtype)
 
 
-def keep_freed_memory() -> None:
+def keep_freed_memory(keep: bool = True) -> None:
     """Have the C library keep the memory of freed tensors for the next ones.
 
     glibc gives every large block back to the system at once, and each training step then waits
     for the same pages to be cleared again: a quarter of a small network's time on a processor.
     Elsewhere there is no such setting, and nothing happens.
+
+    Parameters
+    ----------
+    keep
+        False restores what every program begins with, which measurements compare with.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if sys.platform.startswith("linux") and mallopt is not None:
-        mallopt(_M_MMAP_MAX, 0)
-        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+    library = ctypes.CDLL(None)
+    if not sys.platform.startswith("linux") or not hasattr(library, "mallopt"):
+        return
+    for option, value in (_KEEPING if keep else _DEFAULTS).items():
+        library.mallopt(option, value)
+    if not keep:
+        library.malloc_trim(0)
 
 
 def describe(device: torch.device) -> str:

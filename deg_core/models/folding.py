@@ -19,7 +19,8 @@ def for_inference(network: nn.Module, dtype: torch.dtype) -> nn.Module:
     network
         Any network; it stays as it is.
     dtype
-        Format of weights and computation; input is expected in it.
+        Format of weights and computation; input is expected in it. What the network calls
+        ``sensitive`` is computed in float32 whatever it is.
 
     Returns
     -------
@@ -28,10 +29,26 @@ def for_inference(network: nn.Module, dtype: torch.dtype) -> nn.Module:
         (it branches on values), the batch norms stay.
     """
     fast = folded(network).requires_grad_(False).to(dtype)
+    if dtype != torch.float32:
+        exact = folded(network).requires_grad_(False)
+        for name in getattr(network, "sensitive", ()):
+            _put(fast, name, InFloat32(exact.get_submodule(name)))
     for module in fast.modules():
         if isinstance(module, nn.LeakyReLU | nn.ReLU):
             module.inplace = True
     return with_channels_last(fast)
+
+
+class InFloat32(nn.Module):
+    """A part of a network that keeps all its digits, behind parts that do not."""
+
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Compute in float32."""
+        return self.part(x.float())
 
 
 def with_channels_last(network: nn.Module) -> nn.Module:

@@ -211,8 +211,8 @@ def case_extract_features(folder: Path) -> Digest:
         out = folder / f"{name}.h5"
         extract_features.run(
             store=folder / "import/g3.h5", background=folder / "stats/g3.background.png",
-            flow=motion, features=model, out=out, settings=ExtractSettings(batch_size=8, precision="fp32"),
-            threads=1,
+            flow=motion, features=model, out=out, threads=1,
+            settings=ExtractSettings(batch_size=8, precision="fp32"),
         )  # fmt: skip
         features = read_features(out)
         arrays = ("spatial", "flow", "logits")

@@ -14,18 +14,19 @@ PACKAGE = ROOT / "deg_core"
 RULES = ROOT / "workflow" / "rules"
 
 # Imports go to the left only. The hall are the files beside the rooms; `example` is a side room.
-ARROWS = ["hall", "data", "ethogram", "models", "learn", "stages", "project", "cli"]
-SIDEWAYS = {"ethogram": {"data"}, "example": set(ARROWS[2:])}
+ARROWS = ["hall", "data", "ethogram", "models", "learn", "stages", "bench", "project", "cli"]
+SIDEWAYS = {"ethogram": {"data"}, "example": set(ARROWS[2:]), "project": {"bench"}}
 ENTRANCE = {"cli", "flags"}
 EXTERNAL = {
     "hall": {"yaml", "jsonschema", "tqdm"},
     "data": {"numpy", "cv2", "av", "h5py", "pandas"},
     "ethogram": {"numpy", "pandas", "sklearn"},
     "example": {"numpy", "cv2", "av"},
+    "bench": {"numpy", "cv2", "av", "psutil", "torch"},
     "cli": set(),
 }
 TORCH = {"torch", "torchvision", "kornia"}
-WITH_TORCH = {"models", "learn", "stages"}
+WITH_TORCH = {"models", "learn", "stages", "bench"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -56,7 +57,7 @@ def may_import(room: str, other: str) -> bool:
     if room == "example":
         return other in {"hall", "data", "example"}
     if other == "example":
-        return room == "cli"
+        return room in {"cli", "bench"}
     return ARROWS.index(other) <= ARROWS.index(room)
 
 
@@ -66,6 +67,9 @@ def test_the_arrows_themselves():
     assert not may_import("data", "ethogram")
     assert not may_import("ethogram", "data")
     assert not may_import("example", "stages")
+    assert may_import("bench", "stages")
+    assert not may_import("stages", "bench")
+    assert not may_import("project", "bench")
     assert room_of(("splits",)) == "hall"
     assert room_of(("data", "video")) == room_of(("data",)) == "data"
     assert room_of(("cli",)) == "cli"

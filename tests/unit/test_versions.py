@@ -6,6 +6,7 @@ from pathlib import Path
 from deg_core.cli import STAGES
 from deg_core.versions import VERSIONS
 
+MEASURING = {"bench", "bench_tables"}  # their figures are no product that may become stale
 RULES = Path(__file__).parents[2] / "workflow" / "rules"
 
 
@@ -19,7 +20,7 @@ def test_every_rule_passes_the_version_of_its_stage():
     found = {}
     for path in sorted(RULES.glob("*.smk")):
         for name, body in re.findall(r"(?ms)^rule (\w+):\n(.*?)(?=^\S|\Z)", path.read_text()):
-            if "    output:" in body:
+            if "    output:" in body and name not in MEASURING:
                 found[name] = re.findall(r'VERSIONS\["(\w+)"\]', body)
     for name, versions in found.items():
         shared = "figures" if name.startswith("figure_") else name
