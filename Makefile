@@ -20,7 +20,7 @@ help:
 	@echo "make test-slow  the tests that train for minutes"
 	@echo "make lint       checks of style alone"
 	@echo "make format     mend the style"
-	@echo "make schema     write the schema of config.yaml anew from deg_core/settings.py"
+	@echo "make schema     write the schema of config.yaml anew from deg_core/settings/"
 	@echo "make clean      remove what the example computed; keeps .venv"
 
 install: $(READY)

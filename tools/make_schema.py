@@ -1,6 +1,6 @@
 """Write workflow/schemas/config.schema.yaml, the reference of all settings, from deg_core.
 
-Run it after a change in deg_core/settings.py or deg_core/config.py; a test fails until then.
+Run it after a change in deg_core/settings/ or deg_core/config.py; a test fails until then.
 """
 
 import sys
@@ -11,7 +11,7 @@ import yaml
 from deg_core.config import schema
 
 TARGET = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
-HEAD = "# Written by tools/make_schema.py from deg_core/settings.py; edit there.\n"
+HEAD = "# Written by tools/make_schema.py from deg_core/settings/; edit there.\n"
 
 
 class _Plain(yaml.SafeDumper):

@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "deg_core"
 RULES = ROOT / "workflow" / "rules"
 
-# Imports go to the left only. The hall are the files beside the rooms; `example` is a side room.
+# Imports go to the left only. The hall are the files beside the rooms, and the settings, a folder
+# only for their length; `example` is a side room.
 ARROWS = ["hall", "data", "ethogram", "models", "learn", "stages", "bench", "project", "cli"]
 SIDEWAYS = {"ethogram": {"data"}, "example": set(ARROWS[2:]), "project": {"bench"}}
 ENTRANCE = {"cli", "flags"}
@@ -32,6 +33,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 def room_of(parts: tuple[str, ...]) -> str:
     """Return the room of a module, given its path inside the package without suffix."""
+    if parts[:1] == ("settings",):
+        return "hall"
     if not parts or (len(parts) == 1 and not (PACKAGE / parts[0]).is_dir()):
         return "cli" if parts and parts[0] in ENTRANCE else "hall"
     return parts[0]
