@@ -144,6 +144,11 @@ def extract(results, video, out=None, *, settings=None, **changes):
     return out
 
 
+def joined(features):
+    """Put both feature vectors side by side, spatial first: (T, 2D) float32."""
+    return np.concatenate([features.spatial, features.flow], axis=1)
+
+
 def train_sequence(results, out=None, *, settings=None, **changes):
     """Train the sequence model; returns its file."""
     from deg_core.stages import train_sequence as stage

@@ -1,7 +1,7 @@
 """Features and predictions: one row per frame, in HDF5.
 
 Writes and reads ``results/features/**.h5`` and ``results/predictions/**.h5``. Features are large:
-they are written part by part, and prediction reads them so; training reads them as a whole.
+they are written part by part, and prediction reads them so; training has `deg_core.data.stored`.
 """
 
 import json

@@ -4,8 +4,10 @@ Writes and reads ``results/import/<video>.h5``. The frames are either raw (one c
 without any decoding) or JPEG pictures one after the other in one array of bytes.
 """
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +17,7 @@ import cv2
 import h5py
 import numpy as np
 
+from deg_core.data.extents import Descriptor, Extents
 from deg_core.data.hdf5 import SafeFile, read_text, write_text
 from deg_core.data.publish import damage_of, open_hdf5
 from deg_core.errors import StateError
@@ -23,6 +26,8 @@ from deg_core.errors import StateError
 _BUFFER_BYTES = 8 * 2**20
 _BLOB_CHUNK = 2**20
 _TIME_CHUNK = 4096
+_KIND = {1: cv2.IMREAD_GRAYSCALE, 3: cv2.IMREAD_COLOR}
+_TO_RGB = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB}
 Attribute = str | int | float | bool
 
 
@@ -137,8 +142,7 @@ class StoreWriter:
 class FrameStore:
     """Read frames of an imported video, in any order.
 
-    May be pickled and used after a fork: each process opens the file for itself, when it first
-    reads.
+    May be used by several threads at once, after a fork, and pickled.
 
     Parameters
     ----------
@@ -168,22 +172,22 @@ class FrameStore:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
+        with damage_of(self.path):
+            self._mark = _mark(self.path.stat())
         with damage_of(self.path), open_hdf5(self.path) as file:
             about = file.attrs
             self.n_frames, self.fps = int(about["n_frames"]), float(about["fps"])
             self.shape = (int(about["height"]), int(about["width"]))
             self.channels, self.variable_rate = int(about["channels"]), bool(about["variable_rate"])
             self.store = read_text(file, "store")
-            length = len(file["frames"]) if self.store == "raw" else len(file["offsets"]) - 1
-        if length != self.n_frames:
+            data = file["frames" if self.store == "raw" else "blob"]
+            self._extents, self._offsets = Extents.of(data), self._bounds(file)
+        if len(self._offsets) - 1 != self.n_frames:
             raise StateError(
-                f"{self.path}: holds {length} frames, but says {self.n_frames}; "
+                f"{self.path}: holds {len(self._offsets) - 1} frames, but says {self.n_frames}; "
                 "delete it and import the video again."
             )
-        self._file: h5py.File | None = None
-        self._data: h5py.Dataset | None = None
-        self._offsets = np.zeros(0, np.int64)
-        self._process = -1
+        self._file: Descriptor | None = None
 
     @property
     def timestamps(self) -> np.ndarray:
@@ -191,13 +195,17 @@ class FrameStore:
         with damage_of(self.path), open_hdf5(self.path) as file:
             return file["timestamps"][()]
 
-    def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+    def read(
+        self, indices: Sequence[int] | np.ndarray, *, out: np.ndarray | None = None
+    ) -> np.ndarray:
         """Read some frames.
 
         Parameters
         ----------
         indices
             Numbers of the frames, in any order, repeated at will; runs of neighbors are fast.
+        out
+            (n, H, W, 3) uint8, contiguous: what to fill and return; None makes an array.
 
         Returns
         -------
@@ -208,16 +216,26 @@ class FrameStore:
         ------
         IndexError
             If an index is negative or beyond the end.
+        ValueError
+            If ``out`` is of another kind.
         StateError
-            If the file is damaged.
+            If the file is damaged, or another one than was opened.
         """
         wanted = np.asarray(indices, dtype=np.int64)
         if wanted.size and (wanted.min() < 0 or wanted.max() >= self.n_frames):
             raise IndexError(f"{self.path}: frames 0 to {self.n_frames - 1}, asked for {wanted}")
-        if np.all(np.diff(wanted) > 0):
-            return self._read_sorted(wanted)
-        unique, inverse = np.unique(wanted, return_inverse=True)
-        return self._read_sorted(unique)[inverse]
+        shape = (len(wanted), *self.shape, 3)
+        frames = np.empty(shape, np.uint8) if out is None else out
+        if frames.shape != shape or frames.dtype != np.uint8 or not frames.flags.c_contiguous:
+            raise ValueError(
+                f"expected contiguous uint8 {shape}, got {frames.dtype} {frames.shape}"
+            )
+        ends = [*np.flatnonzero(np.diff(wanted) != 1) + 1, len(wanted)]
+        with damage_of(self.path):
+            file = self._open()
+            for begin, end in pairwise([0, *ends] if len(wanted) else []):
+                self._fill(file, int(wanted[begin]), frames[begin:end])
+        return frames
 
     def iter(self, batch: int) -> Iterator[tuple[int, np.ndarray]]:
         """Give all frames in order, ``batch`` at a time, each with the number of its first.
@@ -231,10 +249,8 @@ class FrameStore:
             yield start, self.read(np.arange(start, min(start + batch, self.n_frames)))
 
     def close(self) -> None:
-        """Close the file; reading again opens it again."""
-        if self._file is not None and self._process == os.getpid():
-            self._file.close()
-        self._file = self._data = None
+        """Close the file, once no thread reads from it; reading again opens it again."""
+        self._file = None
 
     def __enter__(self) -> Self:
         return self
@@ -248,50 +264,54 @@ class FrameStore:
         self.close()
 
     def __getstate__(self) -> dict[str, object]:
-        return self.__dict__ | {"_file": None, "_data": None, "_process": -1}
+        return self.__dict__ | {"_file": None}
 
-    def _open(self) -> h5py.Dataset:
-        """Give the frames, or the bytes of their pictures, as this process sees them."""
-        if self._data is None or self._process != os.getpid():
-            # Without a chunk cache a raw chunk goes straight from the disk into the array.
-            self._file = h5py.File(self.path, "r", locking=False, rdcc_nbytes=0)
-            self._data = self._file["frames" if self.store == "raw" else "blob"]
-            if self.store == "jpeg":
-                self._offsets = self._file["offsets"][()]
-            self._process = os.getpid()
-        return self._data
+    def _bounds(self, file: h5py.File) -> np.ndarray:
+        """Say which bytes are a frame's: (T + 1,) int64, where each begins and the last ends."""
+        if self.store == "raw":
+            frame = (*self.shape, self.channels)
+            if file["frames"].shape[1:] != frame:
+                raise ValueError(f"'frames' are no {frame}")
+            return np.arange(len(file["frames"]) + 1) * math.prod(frame)
+        bounds = file["offsets"][()]
+        if bounds[0] != 0 or bounds[-1] > len(file["blob"]) or (np.diff(bounds) <= 0).any():
+            raise ValueError("'offsets' do not increase")
+        return bounds
 
-    def _read_sorted(self, indices: np.ndarray) -> np.ndarray:
-        """Read frames of increasing numbers, each run of neighbors at once."""
-        runs = np.split(indices, np.flatnonzero(np.diff(indices) != 1) + 1)
-        with damage_of(self.path):
-            read = self._read_raw if self.store == "raw" else self._read_jpeg
-            parts = [read(int(run[0]), int(run[-1]) + 1) for run in runs if len(run)]
-        if len(parts) == 1:
-            return parts[0]
-        return np.concatenate([np.zeros((0, *self.shape, 3), np.uint8), *parts])
+    def _open(self) -> Descriptor:
+        """Open the file where it is not, and make sure that it is the same still."""
+        file = self._file
+        if file is None:
+            file = Descriptor(self.path)
+            if _mark(os.fstat(file.number)) != self._mark:
+                raise StateError(f"{self.path}: was replaced while it was in use; run again.")
+            self._file = file
+        return file
 
-    def _read_raw(self, start: int, stop: int) -> np.ndarray:
-        frames = self._open()[start:stop]
-        return frames if self.channels == 3 else np.repeat(frames, 3, axis=-1)
-
-    def _read_jpeg(self, start: int, stop: int) -> np.ndarray:
-        blob = self._open()
-        offsets = self._offsets[start : stop + 1]
-        data = blob[offsets[0] : offsets[-1]]
-        frames = np.empty((stop - start, *self.shape, 3), np.uint8)
-        for number, (low, high) in enumerate(pairwise(offsets)):
-            # Gray pictures are decoded into three equal channels, which have no order.
-            picture = _decompress(data[low - offsets[0] : high - offsets[0]])
+    def _fill(self, file: Descriptor, start: int, frames: np.ndarray) -> None:
+        """Read neighboring frames from ``start`` on into (n, H, W, 3)."""
+        bounds = self._offsets[start : start + len(frames) + 1]
+        if self.store == "raw" and self.channels == 3:
+            return self._extents.read(file, int(bounds[0]), frames)
+        data = np.empty(bounds[-1] - bounds[0], np.uint8)
+        self._extents.read(file, int(bounds[0]), data)
+        for number, (low, high) in enumerate(pairwise((bounds - bounds[0]).tolist())):
+            picture = self._picture(data[low:high])
             if picture is None or picture.shape[:2] != self.shape:
                 raise OSError(f"frame {start + number} is no picture")
-            cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=frames[number])
-        return frames
+            cv2.cvtColor(picture, _TO_RGB[self.channels], dst=frames[number])
+
+    def _picture(self, data: np.ndarray) -> np.ndarray | None:
+        """Return (H, W) gray or (H, W, 3) BGR; None if the bytes are no picture."""
+        if self.store == "raw":
+            return data.reshape(self.shape)
+        with suppress(cv2.error):
+            return cv2.imdecode(data, _KIND[self.channels])
 
 
-def _decompress(data: np.ndarray) -> np.ndarray | None:
-    # OpenCV raises an error of its own for no bytes at all.
-    return cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+def _mark(status: os.stat_result) -> tuple[int, int]:
+    """Tell a file from one that was put in its place."""
+    return status.st_size, status.st_mtime_ns
 
 
 def _growing(file: h5py.File, name: str, kind: type, chunk: int) -> h5py.Dataset:

@@ -28,7 +28,7 @@ def centered(rows: Rows, center: np.ndarray, *, after: int) -> Rows:
     Parameters
     ----------
     rows
-        (T, D) float32.
+        (T, D) float32 or float16.
     center
         (D,) mean of the training videos' features.
     after
@@ -38,7 +38,7 @@ def centered(rows: Rows, center: np.ndarray, *, after: int) -> Rows:
     Returns
     -------
     Rows
-        (T, D) float32, computed as they are asked for.
+        (T, D) float32, computed as they are asked for; ``rows`` themselves if nothing is removed.
     """
     if after == 0:
         return rows

@@ -1,10 +1,12 @@
 """Clips from imported videos: which frames, in which order, batched ahead of the training."""
 
-import queue
-import threading
-from collections.abc import Callable, Generator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +16,11 @@ from deg_core.data.video import FrameStore
 from deg_core.errors import VideoError
 
 AHEAD = 4
+# Systems let a process have 256 files open, or more.
+MOST_OPEN = 200
+MOST_WORKERS = 8
+Order = TypeVar("Order")
+Batch = TypeVar("Batch")
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,13 @@ class ClipSource:
         Channel means (3,) in 0..1: the color of frames before the first and after the last.
     backgrounds
         (H, W, 3) uint8 per video, appended to each clip; None for none.
+    pinned
+        Whether batches are to lie where a CUDA device can fetch them by itself.
+
+    Attributes
+    ----------
+    shape
+        Of a clip: T, or T + 1 with a background, H, W, 3.
 
     Raises
     ------
@@ -55,9 +69,12 @@ class ClipSource:
         length: int,
         mean: Sequence[float],
         backgrounds: Sequence[np.ndarray] | None = None,
+        pinned: bool = False,
     ) -> None:
         self.stores = [FrameStore(path) for path in stores]
-        self.length, self.backgrounds = length, backgrounds
+        self.length, self.backgrounds, self.pinned = length, backgrounds, pinned
+        frames = length if backgrounds is None else length + 1
+        self.shape = (frames, *self.stores[0].shape, 3)
         self.pad = padding_color(mean)
         for store in self.stores:
             if store.shape != self.stores[0].shape:
@@ -72,26 +89,42 @@ class ClipSource:
         """Frames of each video."""
         return [store.n_frames for store in self.stores]
 
-    def clip(self, video: int, frame: int) -> np.ndarray:
-        """Return (T, H, W, 3) uint8, or (T + 1, H, W, 3) with the background at the end."""
+    def clip(self, video: int, frame: int, *, out: np.ndarray | None = None) -> np.ndarray:
+        """Return (T, H, W, 3) uint8, or (T + 1, H, W, 3) with the background at the end.
+
+        Parameters
+        ----------
+        video, frame
+            Number of the video and of its frame.
+        out
+            What to fill and return, contiguous; None makes an array.
+        """
         store = self.stores[video]
-        index = clip_frames(frame, length=self.length, n_frames=store.n_frames)
-        inside = index >= 0
-        extra = 0 if self.backgrounds is None else 1
-        clip = np.empty((self.length + extra, *store.shape, 3), np.uint8)
-        clip[: self.length][~inside] = self.pad
-        clip[: self.length][inside] = store.read(index[inside])
+        clip = np.empty(self.shape, np.uint8) if out is None else out
+        first = frame - self.length // 2
+        start, stop = max(first, 0), min(first + self.length, store.n_frames)
+        clip[: start - first] = clip[stop - first : self.length] = self.pad
+        store.read(np.arange(start, stop), out=clip[start - first : stop - first])
         if self.backgrounds is not None:
             clip[-1] = self.backgrounds[video]
+        if len(self.stores) > MOST_OPEN:
+            store.close()
         return clip
 
     def batch(self, samples: np.ndarray, labels: Sequence[np.ndarray] | None = None) -> ClipBatch:
         """Read the clips of ``samples``, (N, 2) rows of video and frame."""
-        clips = np.stack([self.clip(int(v), int(f)) for v, f in samples])
+        clips = self._memory((len(samples), *self.shape))
+        for clip, (video, frame) in zip(clips.numpy(), samples.tolist(), strict=True):
+            self.clip(video, frame, out=clip)
         if labels is None:
-            return ClipBatch(torch.from_numpy(clips), None)
+            return ClipBatch(clips, None)
         chosen = np.stack([labels[v][f] for v, f in samples])
-        return ClipBatch(torch.from_numpy(clips), torch.from_numpy(chosen))
+        return ClipBatch(clips, torch.from_numpy(chosen))
+
+    def _memory(self, shape: tuple[int, ...]) -> Tensor:
+        if self.pinned:
+            return torch.empty(shape, dtype=torch.uint8, pin_memory=True)
+        return torch.from_numpy(np.empty(shape, np.uint8))  # numpy asks for large pages
 
 
 def _size(store: FrameStore) -> str:
@@ -129,10 +162,20 @@ def padding_color(mean: Sequence[float]) -> np.ndarray:
     return np.clip(np.floor(255 * np.asarray(mean)), 0, 255).astype(np.uint8)
 
 
-def to_unit(clips: Tensor, device: torch.device) -> Tensor:
-    """Move (N, T, H, W, 3) uint8 to the device as (N, T, 3, H, W) float32 in 0..1."""
-    channels_first = clips.to(device).permute(0, 1, 4, 2, 3)
-    unit = torch.empty(channels_first.shape, device=device)
+def to_unit(clips: Tensor, device: torch.device, *, out: Tensor | None = None) -> Tensor:
+    """Move (N, T, H, W, 3) uint8 to the device as (N, T, 3, H, W) float32 in 0..1.
+
+    Parameters
+    ----------
+    clips
+        Bytes; a CUDA device fetches them from pinned memory while the processor goes on.
+    device
+        Where to.
+    out
+        What to overwrite and return, on that device.
+    """
+    channels_first = clips.to(device, non_blocking=device.type == "cuda").permute(0, 1, 4, 2, 3)
+    unit = torch.empty(channels_first.shape, device=device) if out is None else out
     return unit.copy_(channels_first).mul_(1 / 255)
 
 
@@ -147,47 +190,35 @@ def denormalize(clips: Tensor, mean: Tensor, std: Tensor) -> Tensor:
 
 
 def ahead(
-    make: Callable[[np.ndarray], ClipBatch], orders: Sequence[np.ndarray]
-) -> Generator[ClipBatch, None, None]:
-    """Make batches in a thread of their own while the caller computes, in the given order.
+    make: Callable[[Order], Batch], orders: Iterable[Order], *, workers: int | None = None
+) -> Generator[Batch, None, None]:
+    """Make batches in threads of their own while the caller computes, in the given order.
 
     Parameters
     ----------
     make
-        Turns samples into a batch; what it raises is raised here.
+        Turns samples into a batch, from several threads at once; what it raises is raised here.
     orders
         Samples of each batch.
+    workers
+        Threads; None leaves one of the job's threads to the caller.
+
+    Notes
+    -----
+    What comes does not depend on the number of threads. They rest while as many batches wait as
+    there are threads, or `AHEAD`: memory is bounded, and beside a slower caller they do no more
+    work than one reader would.
     """
-    ready: queue.Queue = queue.Queue(maxsize=AHEAD)
-    stop = threading.Event()
-
-    def put(item: object) -> None:
-        while not stop.is_set():
-            try:
-                return ready.put(item, timeout=0.2)
-            except queue.Full:
-                continue
-
-    def work() -> None:
-        try:
-            for samples in orders:
-                if stop.is_set():
-                    return
-                put(make(samples))
-            put(None)
-        except BaseException as error:
-            put(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
+    workers = workers or min(max(torch.get_num_threads() - 1, 1), MOST_WORKERS)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="reader")
+    todo = iter(orders)
+    waiting = deque(pool.submit(make, order) for order in islice(todo, max(AHEAD, workers)))
     try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
+        while waiting:
+            waiting.extend(pool.submit(make, order) for order in islice(todo, 1))
+            yield waiting.popleft().result()
     finally:
-        stop.set()
-        thread.join()
+        pool.shutdown(cancel_futures=True)
 
 
 def epoch_order(

@@ -6,15 +6,17 @@ import sys
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+import cv2
 import torch
 
 from deg_core.errors import ConfigError
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
-_DEFAULTS = {_M_MMAP_MAX: 65536, _M_TRIM_THRESHOLD: 2**17}  # of glibc
-_KEEPING = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1}
+_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8  # malloc.h
+_DEFAULTS = {_M_MMAP_MAX: 65536, _M_TRIM_THRESHOLD: 2**17, _M_ARENA_MAX: 0}  # of glibc
+# One arena: what one thread frees, such as a batch that was read ahead, serves the others.
+_KEEPING = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_ARENA_MAX: 1}
 
 
 def choose(threads: int) -> torch.device:
@@ -36,6 +38,7 @@ def choose(threads: int) -> torch.device:
         If ``DEG_DEVICE`` names no device of this machine.
     """
     torch.set_num_threads(max(1, threads))
+    cv2.setNumThreads(1)  # pictures are decoded in threads of our own
     keep_freed_memory()
     wanted = os.environ.get("DEG_DEVICE")
     if wanted:

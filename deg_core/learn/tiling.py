@@ -15,7 +15,7 @@ TILE = 4096
 
 
 class Rows(Protocol):
-    """An array (T, D) float32 of which a slice of frames is all that is ever asked."""
+    """An array (T, D) in float32 or float16 of which a slice of frames is all that is asked."""
 
     def __len__(self) -> int: ...
 
@@ -24,7 +24,7 @@ class Rows(Protocol):
 
 def _score(network: Unscaled, rows: np.ndarray, device: torch.device) -> np.ndarray:
     """Score frames (T, D) in one pass: (T, K) float32."""
-    x = torch.from_numpy(np.ascontiguousarray(rows.T))[None].to(device)  # (1, D, T)
+    x = torch.from_numpy(np.ascontiguousarray(rows.T))[None].to(device).float()  # (1, D, T)
     return network(x)[0].T.float().cpu().numpy()
 
 
@@ -41,7 +41,7 @@ def tiled(
     network
         Sequence model, (1, D, T) to (1, K, T), in eval mode.
     features
-        (T, D) float32: an array, or rows that are read from a file a tile at a time.
+        (T, D) float32 or float16: an array, or rows that are read from a file a tile at a time.
     device
         Where to compute.
     tile
@@ -106,7 +106,7 @@ def windowed(
     network
         Sequence model, (1, D, T) to (1, K, T), in eval mode.
     features
-        (T, D) float32: an array, or rows that are read from a file a window at a time.
+        (T, D) float32 or float16: an array, or rows that are read from a file a window at a time.
     device
         Where to compute.
     window

@@ -4,6 +4,7 @@ Reads a video file or a folder of numbered images; writes ``results/import/<vide
 """
 
 import math
+import shutil
 from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from deg_core.data.publish import publish_hdf5
 from deg_core.data.store import Attribute, StoreWriter
 from deg_core.data.timing import Timing, measure_timing
 from deg_core.data.video import BrokenVideo, VideoInfo, count_packets, decode, probe
-from deg_core.errors import VideoError
+from deg_core.errors import StateError, VideoError
 from deg_core.progress import log, track
 from deg_core.settings import ImportSettings, to_dict, to_json
 from deg_core.versions import VERSIONS
@@ -39,10 +40,12 @@ def run(*, raw: Path, out: Path, settings: ImportSettings) -> None:
     VideoError
         If the video is missing, empty, no video, truncated, or changes its size.
     StateError
-        If the store cannot be written.
+        If the disk has too little room, or the store cannot be written.
     """
     info = probe(raw, image_fps=settings.image_fps)
     store = choose_store(info, settings)
+    if store == "raw":
+        check_room(out, raw_bytes(info, settings))
     with publish_hdf5(out) as file:
         shape = (*settings.size, info.channels)
         writer = StoreWriter(file, shape=shape, store=store, jpeg_quality=settings.jpeg_quality)
@@ -78,9 +81,30 @@ def choose_store(info: VideoInfo, settings: ImportSettings) -> Literal["raw", "j
     """Decide how frames are kept, from the number of frames that is to be expected."""
     if settings.store != "auto":
         return settings.store
+    return "raw" if raw_bytes(info, settings) / 1e9 <= settings.raw_limit_gb else "jpeg"
+
+
+def raw_bytes(info: VideoInfo, settings: ImportSettings) -> int:
+    """Count the bytes of all frames to be expected, resized and not compressed."""
     n_frames = info.n_expected if info.n_expected >= 0 else count_packets(info.path)
-    n_bytes = n_frames * math.prod(settings.size) * info.channels
-    return "raw" if n_bytes / 1e9 <= settings.raw_limit_gb else "jpeg"
+    return n_frames * math.prod(settings.size) * info.channels
+
+
+def check_room(out: Path, n_bytes: int) -> None:
+    """Refuse to begin what the disk cannot hold.
+
+    Raises
+    ------
+    StateError
+        If fewer bytes than ``n_bytes`` are free where ``out`` will be.
+    """
+    folder = next(parent for parent in out.absolute().parents if parent.exists())
+    free = shutil.disk_usage(folder).free
+    if n_bytes > free:
+        raise StateError(
+            f"{out}: the frames need {n_bytes / 1e9:.1f} GB, and the disk has {free / 1e9:.1f} GB "
+            "left; make room, or set `import: {store: jpeg}` in config.yaml."
+        )
 
 
 def resize(

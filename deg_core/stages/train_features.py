@@ -4,7 +4,6 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,8 +11,8 @@ from torch import Tensor
 from deg_core.data.statistics import read_background
 from deg_core.errors import LabelError
 from deg_core.groups import Groups, from_text, indices, named
-from deg_core.learn.augment import augment
-from deg_core.learn.clips import ClipBatch, ClipSource, ahead, cut, epoch_order, to_unit
+from deg_core.learn.augment import augment_bytes
+from deg_core.learn.clips import ClipBatch, ClipSource, ahead, cut, epoch_order
 from deg_core.learn.device import choose, precision_of
 from deg_core.learn.engine import Engine
 from deg_core.learn.fit import Fitted
@@ -85,7 +84,7 @@ class FeatureTask:
 
     def loss(self, batch: ClipBatch, generator: torch.Generator) -> Tensor:
         """Loss of the fused logits of augmented clips."""
-        clips = augment(to_unit(batch.clips, self.device), self.settings.augment, generator)
+        clips = augment_bytes(batch.clips, self.settings.augment, generator, device=self.device)
         logits = self.extractor.score(clips).logits
         return self.criterion.loss(logits, batch.labels.to(self.device))
 
@@ -253,14 +252,13 @@ def run(
         After SIGTERM; the next call continues.
     """
     device = choose(threads)
-    cv2.setNumThreads(1)
     motion = Motion.load(flow, device)
     names, train_labels = read_labels(labels, train_videos, "training")
     val_names, val_labels = read_labels(labels, val_videos, "validation")
     if val_names != names:
         raise LabelError(f"{labels}: training and validation hold different behaviors.")
     source, val_source = (
-        clip_source(ids, imports, backgrounds, settings, motion)
+        clip_source(ids, imports, backgrounds, settings, motion, pinned=device.type == "cuda")
         for ids in (train_videos, val_videos)
     )
     check_lengths(labels, train_videos, train_labels, source.n_frames)
@@ -304,6 +302,8 @@ def clip_source(
     backgrounds: Path,
     settings: FeatureSettings,
     motion: Motion,
+    *,
+    pinned: bool = False,
 ) -> ClipSource:
     """Open the clips of some videos, with their backgrounds where the settings ask for them."""
     pictures = None
@@ -311,4 +311,4 @@ def clip_source(
         pictures = [read_background(backgrounds / f"{v}.background.png") for v in videos]
     stores = [imports / f"{video}.h5" for video in videos]
     mean = motion.normalization["mean"]
-    return ClipSource(stores, length=motion.clip, mean=mean, backgrounds=pictures)
+    return ClipSource(stores, length=motion.clip, mean=mean, backgrounds=pictures, pinned=pinned)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from deg_core.data.publish import publish_npz
 from deg_core.data.statistics import read_moments
-from deg_core.learn.augment import augment
+from deg_core.learn.augment import augment_bytes
 from deg_core.learn.clips import (
     ClipBatch,
     ClipSource,
@@ -64,7 +64,7 @@ class FlowTask:
 
     def loss(self, batch: ClipBatch, generator: torch.Generator) -> Tensor:
         """Reconstruction loss of the augmented clips."""
-        clips = augment(to_unit(batch.clips, self.device), self.settings.augment, generator)
+        clips = augment_bytes(batch.clips, self.settings.augment, generator, device=self.device)
         return self._score(clips)["loss"]
 
     def trial(self, n: int) -> Tensor:
@@ -211,7 +211,10 @@ def run(
     """
     device = choose(threads)
     stores = paths(imports, videos, ".h5")
-    source = ClipSource(stores, length=settings.clip, mean=read_moments(stats)["mean"])
+    source = ClipSource(
+        stores, length=settings.clip, mean=read_moments(stats)["mean"],
+        pinned=device.type == "cuda",
+    )  # fmt: skip
     task = FlowTask(source, settings, device)
     loaded = weights.load(task.network, settings, stage="train_flow")
     moments = normalization(read_moments(stats), loaded, settings)

@@ -1,21 +1,21 @@
 """Train the sequence model: features over time to probabilities over time."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from deg_core.data.arrays import Features, read_features
+from deg_core.data.stored import StoredFeatures
 from deg_core.errors import LabelError, StateError
 from deg_core.groups import Groups, from_text, indices, named
 from deg_core.learn.centering import centered
-from deg_core.learn.clips import cut, epoch_order
+from deg_core.learn.clips import ahead, cut, epoch_order
 from deg_core.learn.device import choose, precision_of
 from deg_core.learn.losses import truncated_smoothing
 from deg_core.learn.tiling import TILE, Rows, scored
+from deg_core.learn.windows import CPU, Cutter, Video, Windows, held
 from deg_core.models import sequence, weights
 from deg_core.progress import log
 from deg_core.settings import SequenceSettings
@@ -24,56 +24,63 @@ from deg_core.stages.labelled import read_labels
 from deg_core.stages.training import Training, paths
 
 
-@dataclass(frozen=True)
-class Windows:
-    """A batch: ``features`` (N, D, L) float32 and ``labels`` (N, K, L) int8, -1 in padding."""
-
-    features: Tensor
-    labels: Tensor
-
-
-def joined(features: Features) -> np.ndarray:
-    """Put both feature vectors side by side, spatial first: (T, 2D) float32."""
-    return np.concatenate([features.spatial, features.flow], axis=1, dtype=np.float32)
-
-
 class SequenceTask:
-    """Classification of windows; validation scores whole videos."""
+    """Classification of windows; validation scores whole videos.
+
+    Parameters
+    ----------
+    train, val
+        Per video, features (T, D) and labels (T, K).
+    settings
+        Of the stage.
+    device
+        What computes.
+    groups
+        Exclusive behaviors, by column.
+    """
 
     def __init__(
         self,
-        train: tuple[list[np.ndarray], list[np.ndarray]],
-        val: tuple[list[np.ndarray], list[np.ndarray]],
+        train: tuple[Sequence[Video], list[np.ndarray]],
+        val: tuple[Sequence[Video], list[np.ndarray]],
         *,
         settings: SequenceSettings,
         device: torch.device,
         groups: Groups = (),
     ) -> None:
         self.settings, self.device = settings, device
-        self.features, self.labels = train
-        self.val_features, self.val_labels = val
-        self.as_extracted = self.features, self.val_features
+        self.frames, self.labels = held(train[0], device), train[1]
+        self.val_labels = val[1]
+        self.as_extracted = self.frames.videos, held(val[0], CPU).videos
+        self.cutter = Cutter(self.frames, self.labels, length=settings.window, device=device)
         self.precision = precision_of(settings.precision, device)
         self.criterion = Criterion.of(self.labels, self.val_labels, settings, groups, device)
         self.metric, self.direction = self.criterion.metric, self.criterion.direction
         self.starts = [window_starts(table, settings) for table in self.labels]
-        self.n_features = self.features[0].shape[1]
+        self.n_features = train[0][0].shape[1]
         torch.manual_seed(settings.seed)
         self.network = sequence.build(
             settings, n_features=self.n_features, n_behaviors=self.labels[0].shape[1]
         )
-        mean, _ = moments(self.features)
+        mean, std = moments(self.frames.videos)
+        self.around: np.ndarray | None = None
         self.center(mean.numpy())
-        self.network.set_moments(mean, moments(self.features)[1])
+        if settings.center_after:
+            _, std = moments(self.features)
+        self.network.set_moments(mean, std)
         self.network.set_bias(start_bias(self.labels, groups))
         self.network.to(device)
 
     def center(self, center: np.ndarray) -> None:
         """Move the features of each video towards ``center`` (D,), as far as the settings say."""
+        if self.around is not None and np.array_equal(self.around, center):
+            return
+        self.around, after = center.copy(), self.settings.center_after
         self.features, self.val_features = (
-            [centered(rows, center, after=self.settings.center_after) for rows in part]
-            for part in self.as_extracted
+            [centered(rows, center, after=after) for rows in part] for part in self.as_extracted
         )
+        if after:
+            self.cutter.shift([rows.offset for rows in self.features])
 
     def n_steps(self) -> int:
         """Count the steps of an epoch."""
@@ -95,29 +102,18 @@ class SequenceTask:
         order = epoch_order(
             self.windows(epoch), seed=self.settings.seed, epoch=epoch, limit=size * self.n_steps()
         )
-        for rows in cut(order, size=size, start=start):
-            yield self._read(rows)
+        parts = cut(order, size=size, start=start)
+        yield from (map(self.read, parts) if self.cutter.is_at_once else ahead(self.read, parts))
 
-    def _read(self, rows: np.ndarray) -> Windows:
-        length = self.settings.window
-        shape = (len(rows), length)
-        features = np.zeros((*shape, self.n_features), np.float32)
-        labels = np.full((*shape, self.labels[0].shape[1]), -1, np.int8)
-        features[:] = self.network.mean.cpu().numpy()[:, 0]  # padding: 0 once standardized
-        for i, (video, a) in enumerate(rows):
-            piece = self.features[video][a : a + length]
-            features[i, : len(piece)] = piece
-            labels[i, : len(piece)] = self.labels[video][a : a + length]
-        return Windows(
-            torch.from_numpy(features).transpose(1, 2), torch.from_numpy(labels).transpose(1, 2)
-        )
+    def read(self, rows: np.ndarray) -> Windows:
+        """Cut the windows of a batch, (N, 2) rows of video and first frame."""
+        return self.cutter.cut(rows, self.network.mean[:, 0])  # padding: 0 once standardized
 
     def loss(self, batch: Windows, generator: torch.Generator) -> Tensor:
         """Loss over the known frames of the windows, summed over the stages of the network."""
         with self.precision.autocast():
-            stages = self.network.stages(batch.features.to(self.device))
-        labels = batch.labels.to(self.device)
-        return sum(self._stage_loss(logits.float(), labels) for logits in stages)
+            stages = self.network.stages(batch.features)
+        return sum(self._stage_loss(logits.float(), batch.labels) for logits in stages)
 
     def _stage_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         loss = self.criterion.loss(logits, labels)
@@ -131,7 +127,7 @@ class SequenceTask:
     def trial(self, n: int) -> Tensor:
         """Loss of the first window, ``n`` times: what a batch size costs."""
         self.network.train()
-        return self.loss(self._read(self.windows(0)[:1].repeat(n, axis=0)), torch.Generator())
+        return self.loss(self.read(self.windows(0)[:1].repeat(n, axis=0)), torch.Generator())
 
     def validate(self) -> dict[str, float]:
         """Score whole validation videos, as `predict` will."""
@@ -177,8 +173,8 @@ def moments(features: Sequence[Rows]) -> tuple[Tensor, Tensor]:
 
 def read_part(
     videos: Sequence[str], features: Path, labels: Path, part: str
-) -> tuple[list[str], list[np.ndarray], list[np.ndarray], set[str]]:
-    """Read features and labels of one part; lengths must agree.
+) -> tuple[list[str], list[StoredFeatures], list[np.ndarray], set[str]]:
+    """Open the features and read the labels of one part; lengths must agree.
 
     Returns
     -------
@@ -192,17 +188,14 @@ def read_part(
         If a video's features and labels differ in length or behaviors.
     """
     names, tables = read_labels(labels, videos, part)
-    arrays, digests = [], set()
-    for video, table in zip(videos, tables, strict=True):
-        found = read_features(features / f"{video}.h5")
-        if len(found.spatial) != len(table) or list(found.behaviors) != names:
+    found = [StoredFeatures(features / f"{video}.h5") for video in videos]
+    for rows, table in zip(found, tables, strict=True):
+        if len(rows) != len(table) or list(rows.behaviors) != names:
             raise StateError(
-                f"{features / video}.h5: expected {len(table)} frames of {names}, found "
-                f"{len(found.spatial)} of {list(found.behaviors)}; run extract_features again."
+                f"{rows.path}: expected {len(table)} frames of {names}, found "
+                f"{len(rows)} of {list(rows.behaviors)}; run extract_features again."
             )
-        arrays.append(joined(found))
-        digests.add(found.digest)
-    return names, arrays, tables, digests
+    return names, found, tables, {rows.digest for rows in found}
 
 
 def run(
@@ -276,7 +269,10 @@ def run(
         partners=digests,
     )  # fmt: skip
     task.center(task.network.mean.cpu().numpy()[:, 0])  # loaded weights bring their own
-    log(f"train_sequence: {sum(map(len, train_x))} frames, {task.n_features} features on {device}")
+    log(
+        f"train_sequence: {sum(map(len, train_x))} frames, {task.n_features} features on {device}, "
+        f"from {task.frames.place}"
+    )
     inputs = (*paths(features, used, ".h5"), *paths(labels, used, ".csv"), *loaded.files)
     training = Training("train_sequence", settings, inputs, (*used, groups), state, device, threads)
     training.with_batch_size(task, len(task.windows(0)))

@@ -58,7 +58,8 @@ def test_stages_give_the_features_and_probabilities_of_the_original(video, model
     import_video.run(raw=path_of(video, "rgb"), out=store, settings=settings)
     extract_features.run(
         store=store, background=tmp_path / "none.png", flow=folder / "of_features.flow.pt",
-        features=folder / "of_features.pt", out=features, settings=ExtractSettings(precision="fp32"), threads=1,
+        features=folder / "of_features.pt", out=features, threads=1,
+        settings=ExtractSettings(precision="fp32"),
     )  # fmt: skip
     assert lines["sequence"]["common"]["inference_window"] == CONTENTS["sequence_length"] == 15
     predict.run(features=features, model=folder / "of_sequence.pt", out=out, threads=1)

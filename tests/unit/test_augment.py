@@ -4,8 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from kornia import enhance
+from kornia.color import rgb_to_grayscale
+from kornia.geometry.transform import rotate
 
-from deg_core.learn.augment import augment
+from deg_core.learn import augment as module
+from deg_core.learn.augment import augment, augment_bytes
+from deg_core.learn.clips import to_unit
 from deg_core.settings import AugmentSettings
 
 NONE = AugmentSettings(
@@ -176,3 +181,85 @@ def test_shapes(n, t):
     found = changed(clips, ALWAYS)
     assert found.shape == clips.shape
     assert found.dtype == torch.float32
+
+
+# --- against kornia's functions, which know nothing of clips
+
+
+def drawn(seed, *, step):
+    """Draw as `augment` does, for one clip of which one step changes; its magnitude is 1."""
+    generator = torch.Generator().manual_seed(seed)
+    values = [torch.rand(1, generator=generator) for _ in range(5)]
+    if step == "degrees":
+        return values[3] * 2 - 1
+    names = ["brightness", "contrast", "saturation", "hue"]
+    order = torch.randperm(4, generator=generator)
+    factors = [torch.rand(1, generator=generator) * 2 - 1 for _ in order]
+    return factors[order.tolist().index(names.index(step))]
+
+
+def odd_colors():
+    """Return a clip (1, T, 3, H, W) with black, white, gray, pure and equal channels among it."""
+    colors = torch.cartesian_prod(*[torch.tensor([0.0, 0.25, 0.5, 1.0])] * 3)  # (64, 3)
+    patches = colors.T.reshape(1, 1, 3, 8, 8)
+    return torch.cat([patches, clips_of(1, 2, 8, 8)], dim=1)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("size", [0.1, 0.4, 1.0])
+def test_hue_is_shifted_as_by_kornia(seed, size):
+    clip = odd_colors()
+    found = changed(clip, replace(NONE, **STEPS["hue"] | {"hue": size}), seed=seed)
+    turns = drawn(seed, step="hue") * size
+    expected = enhance.adjust_hue(clip[0], turns * 2 * torch.pi)
+    torch.testing.assert_close(found[0], expected, atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("size", [0.1, 0.9, 2.0])
+def test_saturation_is_changed_as_by_kornia(seed, size):
+    clip = odd_colors()
+    found = changed(clip, replace(NONE, **STEPS["saturation"] | {"saturation": size}), seed=seed)
+    factor = 1 + drawn(seed, step="saturation") * size
+    expected = enhance.adjust_saturation(clip[0], factor)
+    torch.testing.assert_close(found[0], expected, atol=2e-6, rtol=0)
+
+
+@pytest.mark.parametrize("gray", [0.0, 1.0])
+@pytest.mark.parametrize("lr", [0.0, 1.0])
+@pytest.mark.parametrize("ud", [0.0, 1.0])
+@pytest.mark.parametrize(("h", "w"), [(12, 17), (16, 9), (1, 8), (5, 1)])
+def test_flips_and_turns_and_gray_together_as_one_by_one(gray, lr, ud, h, w):
+    clip = clips_of(1, 2, h, w)
+    settings = replace(NONE, rotate_p=1.0, degrees=60.0, flip_lr=lr, flip_ud=ud, grayscale=gray)
+    found = changed(clip, settings, seed=3)
+    expected = clip.flip([d for d, flipped in ((-1, lr), (-2, ud)) if flipped])
+    angle = drawn(3, step="degrees") * 60
+    expected = rotate(expected[0], angle.expand(2))
+    if gray:
+        expected = rgb_to_grayscale(expected).expand(-1, 3, -1, -1)
+    torch.testing.assert_close(found[0], expected, atol=5e-5, rtol=0)
+
+
+# --- however the clips come
+
+
+@pytest.mark.parametrize("settings", [AugmentSettings(), ALWAYS, replace(ALWAYS, hue=0.9)])
+def test_all_at_once_as_clip_by_clip(settings):
+    """A processor takes one clip after the other, a graphics card all of them step by step."""
+    clips = clips_of(9)
+    steps = module.plan(clips.shape, settings, torch.Generator().manual_seed(2))
+    together = module._together(clips.clone(), steps)
+    torch.testing.assert_close(changed(clips, settings, seed=2), together, atol=1e-6, rtol=0)
+
+
+def test_bytes_as_numbers():
+    pixels = torch.randint(0, 256, (5, 3, 12, 16, 3), dtype=torch.uint8)
+    cpu, settings = torch.device("cpu"), AugmentSettings()
+    expected = changed(to_unit(pixels, cpu), settings, seed=4)
+    generator = torch.Generator().manual_seed(4)
+    before = pixels.clone()
+    assert torch.equal(augment_bytes(pixels, settings, generator, device=cpu), expected)
+    assert torch.equal(pixels, before)
+    generator.manual_seed(4)
+    assert len(augment_bytes(pixels[:0], settings, generator, device=cpu)) == 0

@@ -30,6 +30,13 @@ def test_the_share_of_the_shift_grows_with_the_video(n, after, share):
     np.testing.assert_allclose(found[0:n] - rows, (found[0:1] - rows[:1]).repeat(n, 0), atol=1e-6)
 
 
+def test_half_precision_is_centered_as_if_it_were_single():
+    rows = rows_of(50).astype(np.float16)
+    found, expected = (centered(x, CENTER, after=10)[3:9] for x in (rows, rows.astype(np.float32)))
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_a_video_at_the_center_stays():
     rows = np.tile(CENTER, (50, 1))
     np.testing.assert_array_equal(centered(rows, CENTER, after=10)[0:50], rows)

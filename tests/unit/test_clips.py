@@ -1,15 +1,19 @@
-"""Clips: which frames they show, in which order they come, and the thread that reads ahead."""
+"""Clips: which frames they show, in which order they come, and the threads that read ahead."""
 
 import threading
+from contextlib import closing
 
 import numpy as np
+import psutil
 import pytest
 import torch
 import videos
 
-from deg_core.errors import VideoError
+from deg_core.errors import StateError, VideoError
+from deg_core.learn import clips as clips_module
 from deg_core.learn.clips import (
     AHEAD,
+    MOST_WORKERS,
     ClipSource,
     ahead,
     cut,
@@ -88,6 +92,52 @@ def test_batches(stores):
     assert [numbers(clip) for clip in batch.clips.numpy()] == [[1, 2, 3], [6, 7, 8]]
     assert batch.labels.tolist() == [[4, 5], [14, 15]]
     assert source.batch(samples).labels is None
+
+
+def test_a_clip_is_read_into_what_is_given(stores):
+    picture = np.full((16, 16, 3), 200, np.uint8)
+    source = ClipSource(stores, length=3, mean=MEAN, backgrounds=[picture, picture])
+    clips = np.zeros((2, 4, 16, 16, 3), np.uint8)
+    assert source.clip(0, 8, out=clips[1]).base is clips
+    assert numbers(clips[1]) == [7, 8, -1, 200]
+    assert (clips[0] == 0).all()
+
+
+@pytest.mark.parametrize(("most", "open_after"), [(1, 0), (2, 2)])
+def test_readers_stay_open_unless_they_are_too_many(stores, monkeypatch, most, open_after):
+    monkeypatch.setattr(clips_module, "MOST_OPEN", most)
+    source = ClipSource(stores, length=1, mean=MEAN)
+    for video in (0, 1, 0):
+        assert numbers(source.clip(video, 2)) == [2]
+    paths = {str(path) for path in stores}
+    mine = [file.path for file in psutil.Process().open_files() if file.path in paths]
+    assert len(mine) == open_after
+
+
+@pytest.mark.parametrize("kind", ["raw", "jpeg"])
+def test_any_number_of_workers_reads_the_same(tmp_path, kind):
+    path = videos.write_store(tmp_path / "m.h5", videos.noise(60), store=kind)
+    source = ClipSource([path], length=5, mean=MEAN)
+    frames = np.random.default_rng(0).integers(0, 60, 64)
+    orders = cut(np.stack([np.zeros(64, int), frames], axis=1), size=5)
+    expected = [np.stack([source.clip(0, f) for _, f in rows]) for rows in orders]
+    for workers in (1, 2, 5):
+        found = list(ahead(source.batch, orders, workers=workers))
+        assert len(found) == 13
+        for batch, clips in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(batch.clips.numpy(), clips)
+
+
+def test_a_store_cut_off_meanwhile_is_told_by_the_caller(tmp_path):
+    path = videos.write_store(tmp_path / "m.h5", videos.noise(60))
+    source = ClipSource([path], length=1, mean=MEAN)
+    orders = cut(np.array([[0, n] for n in range(60)]), size=1)
+    with closing(ahead(source.batch, orders)) as batches:
+        next(batches)
+        with path.open("r+b") as file:
+            file.truncate(60 * 1500)  # of 60 frames of 3072 bytes
+        with pytest.raises(StateError, match=r"m\.h5: damaged .*cut off"):
+            list(batches)
 
 
 def test_videos_of_different_sizes(tmp_path, stores):
@@ -177,46 +227,101 @@ def test_ahead_keeps_the_order():
     assert list(ahead(lambda n: n, [])) == []
 
 
-def test_ahead_works_while_the_caller_computes():
+@pytest.mark.parametrize("workers", [1, 2, AHEAD + 2])
+def test_ahead_works_while_the_caller_computes(workers):
     made = threading.Semaphore(0)
 
     def make(n):
         made.release()
         return n
 
-    batches = ahead(make, range(100))
+    batches = ahead(make, range(100), workers=workers)
     assert next(batches) == 0
-    # One is with the caller, AHEAD wait, and the thread holds the next. The minute is for a
-    # broken thread: a test that waits for ever says less than one that fails.
-    assert all(made.acquire(timeout=60) for _ in range(AHEAD + 2))
+    # One is with the caller, the others wait. The minute is for a broken thread: a test that
+    # waits for ever says less than one that fails.
+    assert all(made.acquire(timeout=60) for _ in range(1 + max(AHEAD, workers)))
     assert not made.acquire(blocking=False)
     assert next(batches) == 1
     assert made.acquire(timeout=60)
     batches.close()
 
 
-def test_ahead_raises_what_happens_in_its_thread_after_what_came_before():
+@pytest.mark.parametrize(("threads", "expected"), [(1, 1), (2, 1), (4, 3), (64, MOST_WORKERS)])
+def test_workers_follow_the_threads_of_the_job(monkeypatch, threads, expected):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    together = threading.Barrier(expected)
+    lock, at_work, most = threading.Lock(), [], []
+
     def make(n):
+        with lock:
+            at_work.append(n)
+            most.append(len(at_work))
+        if n < expected:
+            together.wait(timeout=60)  # fails where fewer work at once
+        with lock:
+            at_work.remove(n)
+        return n
+
+    assert list(ahead(make, range(40))) == list(range(40))
+    assert max(most) == expected
+
+
+def test_a_slow_batch_is_not_overtaken():
+    later = threading.Event()
+
+    def make(n):
+        if n == 0:
+            assert later.wait(timeout=60)
         if n == 3:
-            raise VideoError("m1.h5: damaged")
+            later.set()
+        return n
+
+    assert list(ahead(make, range(9), workers=2)) == list(range(9))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_ahead_raises_what_happens_in_its_threads_after_what_came_before(workers):
+    def make(n):
+        if n >= 3:
+            raise VideoError(f"m{n}.h5: damaged")
         return n
 
     before, seen = running(), []
-    with pytest.raises(VideoError, match=r"m1\.h5: damaged"):
-        seen.extend(ahead(make, range(10)))
+    with pytest.raises(VideoError, match=r"m3\.h5: damaged"):
+        seen.extend(ahead(make, range(10), workers=workers))
     assert seen == [0, 1, 2]
     assert running() == before
 
 
+@pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("taken", [1, 3])
-def test_ahead_stops_its_thread_when_it_is_abandoned(taken):
+def test_ahead_stops_its_threads_when_it_is_abandoned(taken, workers):
     before = running()
-    batches = ahead(lambda n: n, range(10**9))
+    batches = ahead(lambda n: n, range(10**9), workers=workers)
     for _ in range(taken):
         next(batches)
-    assert len(running()) == len(before) + 1
+    assert 1 <= len(running()) - len(before) <= workers
     batches.close()
     assert running() == before
+
+
+def test_ahead_stops_after_what_is_being_made():
+    begun, go, made = threading.Event(), threading.Event(), []
+
+    def make(n):
+        if n:
+            begun.set()
+            assert go.wait(timeout=60)
+        made.append(n)
+        return n
+
+    before, batches = running(), ahead(make, range(100), workers=1)
+    assert next(batches) == 0
+    assert begun.wait(timeout=60)
+    threading.Timer(0.05, go.set).start()
+    batches.close()
+    assert made == [0, 1]
+    assert all(thread.name.startswith("Thread") for thread in running() - before)  # the timer
 
 
 def test_ahead_starts_nothing_before_it_is_asked():
@@ -225,3 +330,18 @@ def test_ahead_starts_nothing_before_it_is_asked():
     assert running() == before
     batches.close()
     assert made == []
+
+
+# --- on a GPU
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_pinned_batches_arrive_whole(stores):
+    source = ClipSource(stores, length=5, mean=MEAN, pinned=True)
+    orders = cut(np.array([[0, n % 9] for n in range(200)]), size=4)
+    device = torch.device("cuda")
+    for batch in ahead(source.batch, orders, workers=3):
+        assert batch.clips.is_pinned()
+        expected = to_unit(batch.clips, torch.device("cpu"))
+        torch.testing.assert_close(to_unit(batch.clips, device).cpu(), expected)

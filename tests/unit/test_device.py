@@ -87,8 +87,8 @@ def test_freed_memory_is_kept_where_there_is_a_setting_for_it(monkeypatch):
     monkeypatch.setattr(device.ctypes, "CDLL", lambda name: library)
     monkeypatch.setattr(device.sys, "platform", "linux")
     choose(1)
-    # malloc.h: M_MMAP_MAX is -4 and M_TRIM_THRESHOLD -1.
-    assert library.calls == [(-4, 0), (-1, 2**31 - 1)]
+    # malloc.h: M_MMAP_MAX is -4, M_TRIM_THRESHOLD -1 and M_ARENA_MAX -8.
+    assert library.calls == [(-4, 0), (-1, 2**31 - 1), (-8, 1)]
     monkeypatch.setattr(device.sys, "platform", "darwin")
     choose(1)
     monkeypatch.setattr(device.sys, "platform", "linux")

@@ -1,4 +1,5 @@
 import json
+from collections import namedtuple
 
 import cv2
 import h5py
@@ -18,6 +19,7 @@ from deg_core.data.timing import measure_timing
 from deg_core.data.video import FrameStore, VideoInfo, probe
 from deg_core.errors import StateError, VideoError
 from deg_core.settings import ImportSettings
+from deg_core.stages import import_video
 from deg_core.stages.import_video import choose_store, count_missing, resize, run
 from deg_core.versions import VERSIONS
 
@@ -241,6 +243,26 @@ def test_jpeg_by_limit_and_by_choice(tmp_path):
         with imported(raw, tmp_path / f"{number}.h5", **settings) as store:
             assert store.store == "jpeg"
             assert store.n_frames == 10
+
+
+@pytest.mark.parametrize("free", [10 * 16 * 16 * 3 - 1, 0])
+def test_a_raw_store_that_the_disk_cannot_hold_is_not_begun(tmp_path, monkeypatch, free):
+    raw, out = write_video(tmp_path / "m.mp4", moving_square(10)), tmp_path / "new" / "m.h5"
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(import_video.shutil, "disk_usage", lambda _: usage(free))
+    with pytest.raises(StateError, match=r"m\.h5: the frames need .* GB.*store: jpeg"):
+        imported(raw, out, store="raw")
+    assert not out.parent.exists()
+    with imported(raw, out, store="jpeg") as store:  # whose size nobody knows before
+        assert store.n_frames == 10
+
+
+def test_a_raw_store_that_just_fits_is_written(tmp_path, monkeypatch):
+    raw = write_video(tmp_path / "m.mp4", moving_square(10))
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(import_video.shutil, "disk_usage", lambda _: usage(10 * 16 * 16 * 3))
+    with imported(raw, tmp_path / "m.h5", store="raw") as store:
+        assert store.n_frames == 10
 
 
 def test_importing_twice_gives_the_same_bytes(tmp_path):

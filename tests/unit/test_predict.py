@@ -13,7 +13,6 @@ from deg_core.learn import tiling
 from deg_core.models import files
 from deg_core.stages import predict
 from deg_core.stages.networks import load_sequence
-from deg_core.stages.train_sequence import joined
 
 CPU = torch.device("cpu")
 
@@ -32,7 +31,7 @@ def test_probabilities(tiny_project, tmp_path):
     features = read_features(tiny_project / "features/m1.h5")
     network, _ = load_sequence(tiny_project / "models/sequence/tiny.pt", CPU)
     with torch.no_grad():
-        logits = network(torch.from_numpy(joined(features).T)[None])[0].T
+        logits = network(torch.from_numpy(tiny.joined(features).T)[None])[0].T
     assert found.probabilities.shape == (60, 2)
     assert found.probabilities.dtype == np.float32
     np.testing.assert_allclose(found.probabilities, torch.sigmoid(logits), atol=1e-6)
@@ -64,7 +63,7 @@ def test_windows_are_scored_by_themselves_where_the_model_says_so(tiny_project, 
     found = read_predictions(run(tiny_project, tmp_path / "p.h5", model=model))
     network, content = load_sequence(model, CPU)
     assert content["settings"]["inference_window"] == 16
-    rows = joined(read_features(tiny_project / "features/m1.h5"))
+    rows = tiny.joined(read_features(tiny_project / "features/m1.h5"))
     expected = tiling.windowed(network, rows, CPU, window=16)
     assert np.abs(expected - tiling.tiled(network, rows, CPU)).max() > 1e-6
     np.testing.assert_allclose(
@@ -91,7 +90,7 @@ def test_rows_of_features(tiny_project):
     whole = read_features(path)
     with open_features(path) as rows:
         assert (len(rows), rows.n_features) == (60, 128)
-        np.testing.assert_array_equal(rows[7:19], joined(whole)[7:19])
+        np.testing.assert_array_equal(rows[7:19], tiny.joined(whole)[7:19])
         assert rows[7:19].dtype == np.float32
         np.testing.assert_array_equal(rows.logits, whole.logits)
         assert (rows.fps, rows.behaviors, rows.digest) == (

@@ -1,11 +1,14 @@
 import multiprocessing
+import os
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import h5py
 import numpy as np
 import pytest
-from videos import counting, moving_square, write_store
+from videos import counting, moving_square, noise, write_store
 
 from deg_core.data.publish import publish_hdf5
 from deg_core.data.store import FrameStore, StoreWriter
@@ -132,6 +135,65 @@ def test_other_processes_read_the_same_store(tmp_path, kind, method):
         np.testing.assert_allclose(store.read([4]), [frames[4]], atol=1)
 
 
+def test_several_threads_read_the_same_store(tmp_path, kind):
+    frames = [np.full((16, 16, 3), 2 * number, np.uint8) for number in range(120)]
+    store = FrameStore(write_store(tmp_path / "m.h5", frames, store=kind))
+    start = threading.Barrier(4)
+
+    def reads(thread):
+        start.wait(timeout=60)  # the first to read opens the file
+        rng = np.random.default_rng(thread)
+        for _ in range(50):
+            first = rng.integers(0, 110)
+            found = store.read(np.arange(first, first + 10))[:, 0, 0, 0].astype(int)
+            assert np.abs(found - 2 * np.arange(first, first + 10)).max() <= 1
+            if thread == 3:
+                store.close()  # takes nothing away from the others
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(reads, range(4))) == [None] * 4
+
+
+def test_frames_are_read_into_what_is_given(tmp_path, kind):
+    path = write_store(tmp_path / "m.h5", moving_square(10), store=kind)
+    with FrameStore(path) as store:
+        expected = store.read([7, 8, 2])
+        clips = np.full((2, 3, 48, 64, 3), 9, np.uint8)
+        assert store.read([7, 8, 2], out=clips[1]).base is clips
+        np.testing.assert_array_equal(clips[1], expected)
+        assert (clips[0] == 9).all()
+        nothing = np.empty((0, 48, 64, 3), np.uint8)
+        assert store.read([], out=nothing) is nothing
+
+
+@pytest.mark.parametrize(
+    "out",
+    [
+        np.empty((3, 16, 16, 3), np.uint8),
+        np.empty((2, 16, 16, 3), np.float32),
+        np.empty((2, 16, 16, 4), np.uint8)[..., :3],
+    ],
+)
+def test_what_cannot_be_filled(tmp_path, kind, out):
+    with (
+        FrameStore(write_store(tmp_path / "m.h5", counting(4), store=kind)) as store,
+        pytest.raises(ValueError, match=r"expected contiguous uint8 \(2, 16, 16, 3\), got"),
+    ):
+        store.read([1, 2], out=out)
+
+
+def test_colors_and_gray_are_decoded_as_opencv_does(tmp_path):
+    rng = np.random.default_rng(0)
+    for channels in (3, 1):
+        frames = list(rng.integers(0, 256, (3, 24, 16, channels), np.uint8))
+        path = write_store(tmp_path / f"{channels}.h5", frames, store="jpeg")
+        with h5py.File(path) as file:
+            ends = file["offsets"][()]
+            expected = cv2.imdecode(file["blob"][ends[1] : ends[2]], cv2.IMREAD_COLOR)[..., ::-1]
+        with FrameStore(path) as store:
+            np.testing.assert_array_equal(store.read([1])[0], expected)
+
+
 def test_a_store_can_be_pickled_and_closed_and_read_again(tmp_path):
     store = FrameStore(write_store(tmp_path / "m.h5", counting(3)))
     store.read([0])
@@ -176,6 +238,80 @@ def test_a_store_cut_off(tmp_path, kind):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(StateError, match="damaged"):
         FrameStore(path)
+
+
+def test_a_store_cut_off_while_it_is_open(tmp_path, kind):
+    path = write_store(tmp_path / "m.h5", noise(40), store=kind)
+    with h5py.File(path) as file:
+        data = file["frames" if kind == "raw" else "blob"]
+        length = data.size if kind == "raw" else file["offsets"][-1]
+        middle = data.id.get_chunk_info(0).byte_offset + length // 2
+    with FrameStore(path) as store:
+        before = store.read([0])
+        os.truncate(path, middle)
+        np.testing.assert_array_equal(store.read([0]), before)
+        with pytest.raises(StateError, match=r"m\.h5: damaged .*cut off at byte .*delete it"):
+            store.read(range(40))
+
+
+def test_a_store_that_changes_before_it_is_read(tmp_path, kind):
+    path = write_store(tmp_path / "m.h5", noise(40), store=kind)
+    store = FrameStore(path)
+    os.truncate(path, path.stat().st_size // 2)
+    with pytest.raises(StateError, match=r"m\.h5: was replaced while it was in use; run again"):
+        store.read([0])
+
+
+def test_a_store_that_is_replaced(tmp_path, kind):
+    """Who has it open reads on; who opens it by what was known of the old one does not."""
+    path = write_store(tmp_path / "m.h5", counting(40), store=kind)
+    with FrameStore(path) as store:
+        before = store.read([39])
+        copy = pickle.loads(pickle.dumps(store))
+        write_store(path, counting(39), store=kind)
+        np.testing.assert_array_equal(store.read([39]), before)
+        with pytest.raises(StateError, match="was replaced"):
+            copy.read([39])
+    with FrameStore(path) as store:
+        assert store.n_frames == 39
+
+
+def test_a_store_compressed_by_another_program(tmp_path):
+    path = write_store(tmp_path / "m.h5", counting(4))
+    with h5py.File(path, "r+") as file:
+        frames = file["frames"][()]
+        del file["frames"]
+        file.create_dataset("frames", data=frames, chunks=(1, 16, 16, 3), compression="gzip")
+    with pytest.raises(StateError, match=r"damaged or not written .*'/frames' is compressed"):
+        FrameStore(path)
+
+
+def test_frames_of_another_size_than_the_file_says(tmp_path):
+    path = write_store(tmp_path / "m.h5", counting(4))
+    with h5py.File(path, "r+") as file:
+        file.attrs["height"] = 8
+    with pytest.raises(StateError, match=r"damaged .*'frames' are no \(8, 16, 3\)"):
+        FrameStore(path)
+
+
+@pytest.mark.parametrize(("at", "value"), [(0, 1), (2, 0), (2, 10**12), (4, 10**12)])
+def test_offsets_that_do_not_increase(tmp_path, at, value):
+    path = write_store(tmp_path / "m.h5", counting(4), store="jpeg")
+    with h5py.File(path, "r+") as file:
+        file["offsets"][at] = value
+    with pytest.raises(StateError, match=r"damaged .*'offsets' do not increase"):
+        FrameStore(path)
+
+
+def test_a_picture_of_another_size(tmp_path):
+    path = write_store(tmp_path / "m.h5", noise(4), store="jpeg")
+    small = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].ravel()
+    with h5py.File(path, "r+") as file:
+        low, high = file["offsets"][2:4]
+        assert high - low >= len(small)
+        file["blob"][low : low + len(small)] = small
+    with FrameStore(path) as store, pytest.raises(StateError, match="frame 2 is no picture"):
+        store.read([2])
 
 
 def test_a_picture_that_is_none(tmp_path):

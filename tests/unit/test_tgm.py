@@ -81,33 +81,88 @@ def test_kernels_mix_filters_by_attention():
     torch.testing.assert_close(kernels.sum((1, 2)), torch.ones(3), atol=3e-6, rtol=0)
 
 
-@pytest.mark.parametrize("soft_attention", [True, False])
-@pytest.mark.parametrize("length", [1, 2, 15])
-@pytest.mark.parametrize("c_in", [1, 4])
-def test_one_dense_kernel_equals_separate_convolutions(c_in, length, soft_attention):
-    """The paper's way: convolve each copy of each feature by itself, then weigh and add."""
-    layer = layer_of(c_in, 4, length=length, soft_attention=soft_attention)
-    x = torch.randn(2, c_in, D, 20)
-    mixed = (torch.softmax(layer.soft_attn, 1) @ layer.filters()).view(4, c_in, length)
+def separately(layer, x):
+    """Convolve each copy of each feature by itself, then weigh and add: the paper's way."""
+    c_out, c_in, length = layer.c_out, layer.c_in, layer.length
+    mixed = (torch.softmax(layer.soft_attn, 1) @ layer.filters()).view(c_out, c_in, length)
     before = (length - 1) // 2
     padded = F.pad(x, (before, length - 1 - before))  # the odd frame goes behind
-    expected = []
-    for o in range(4):
+    found = []
+    for o in range(c_out):
         copies = [
             F.conv1d(padded[:, i], mixed[o, i].expand(D, 1, length), groups=D) for i in range(c_in)
         ]
         copies = torch.stack(copies, 1)  # (N, c_in, D, T)
         if c_in == 1:
-            expected.append(copies[:, 0])
-        elif soft_attention:
+            found.append(copies[:, 0])
+        elif layer.cls_attn is not None:
             share = torch.softmax(layer.cls_attn[o], 0)
-            expected.append((share[:, None, None] * copies).sum(1))
+            found.append((share[:, None, None] * copies).sum(1))
         else:
-            expected.append(F.relu(layer.convs[o](copies))[:, 0])
-    expected = torch.stack(expected, 1)
+            found.append(F.relu(layer.convs[o](copies))[:, 0])
+    return torch.stack(found, 1)
+
+
+@pytest.mark.parametrize("soft_attention", [True, False])
+@pytest.mark.parametrize("length", [1, 2, 15])
+@pytest.mark.parametrize("c_in", [1, 4])
+def test_one_dense_kernel_equals_separate_convolutions(c_in, length, soft_attention):
+    layer = layer_of(c_in, 4, length=length, soft_attention=soft_attention)
+    x = torch.randn(2, c_in, D, 20)
     with torch.no_grad():
-        difference = (layer(x) - expected).abs().max()
-    assert difference <= 3e-7 * max(1.0, expected.abs().max().item())
+        found, expected = layer(x), separately(layer, x)
+        exact = separately(layer.double(), x.double())
+    for other in (expected, exact):
+        assert (found - other).abs().max() <= 3e-7 * max(1.0, expected.abs().max().item())
+
+
+@pytest.mark.parametrize("soft_attention", [True, False])
+@pytest.mark.parametrize("length", [1, 2, 5, 15])
+@pytest.mark.parametrize("c_in", [1, 4])
+def test_gradients_equal_those_of_separate_convolutions(c_in, length, soft_attention):
+    layer = layer_of(c_in, 4, length=length, soft_attention=soft_attention).double()
+    x = torch.randn(2, c_in, D, 20, dtype=torch.float64, requires_grad=True)
+    wanted = [x, *layer.parameters()]
+    by_output = torch.randn(2, 4, D, 20, dtype=torch.float64)
+    found, expected = (
+        torch.autograd.grad((form(x) * by_output).sum(), wanted)
+        for form in (layer, lambda x: separately(layer, x))
+    )
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("length", [6, 15])
+@pytest.mark.parametrize("n_frames", [1, 20])
+def test_how_features_lie_in_memory_does_not_matter(length, n_frames):
+    layer = layer_of(4, 3, length=length)
+    x = torch.randn(2, 4, D, n_frames)
+    by_time = x.permute(3, 0, 2, 1).contiguous().permute(1, 3, 2, 0)
+    copies_last = x.to(memory_format=torch.channels_last)
+    part = torch.randn(2, 7, D, n_frames + 2)
+    part[:, 2:6, :, 1:-1] = x
+    for other in (by_time, copies_last, part[:, 2:6, :, 1:-1]):
+        assert torch.equal(other, x)
+        assert torch.equal(layer(other), layer(x))
+
+
+def test_layers_hand_on_copies_side_by_side(monkeypatch):
+    """As a processor's convolutions take them without turning them around first."""
+    layouts, convolve = [], F.conv2d
+
+    def note(x, *args, **kwargs):
+        y = convolve(x, *args, **kwargs)
+        layouts.append((x.shape[1], x.stride(1), y.stride(1), x.data_ptr()))
+        return y
+
+    monkeypatch.setattr(F, "conv2d", note)
+    stack = TGMStack(n_layers=3, c_out=4, n_filters=3, filter_length=5)
+    seen = stack.layers[0](torch.randn(2, 1, D, 9))
+    assert seen.shape == (2, 4, D, 9)
+    place = seen.data_ptr()
+    stack.layers[1](seen)
+    assert layouts[0][:3] == (1, 1, 1)
+    assert layouts[1] == (4, 1, 1, place)  # not copied
 
 
 @pytest.mark.parametrize("length", [1, 2, 5, 15])

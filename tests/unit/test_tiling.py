@@ -113,6 +113,14 @@ def test_a_network_without_bound_gets_the_whole_video():
     assert rows.asked == [(0, T)]
 
 
+@pytest.mark.parametrize("way", [tiled, windowed])
+def test_half_precision_is_widened(way):
+    narrow = features_of(T).astype(np.float16)
+    found = way(network_of(), narrow, CPU)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, way(network_of(), narrow.astype(np.float32), CPU))
+
+
 def test_no_gradients_are_kept():
     network = network_of()
     tiled(network, features_of(T), CPU)

@@ -1,6 +1,8 @@
 """Stage train_sequence on tiny features: windows, padding, unknown frames, files, trouble."""
 
 import json
+import threading
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -12,13 +14,13 @@ import torch
 from deg_core.data.arrays import feature_writer, read_features
 from deg_core.data.labels import write_frame_labels
 from deg_core.errors import LabelError, StateError
+from deg_core.learn import windows
 from deg_core.learn.losses import focal_bce
 from deg_core.models import files
 from deg_core.settings import SequenceSettings, from_dict
 from deg_core.stages.networks import load_sequence
 from deg_core.stages.train_sequence import (
     SequenceTask,
-    joined,
     moments,
     read_part,
     window_starts,
@@ -36,6 +38,12 @@ def labels_of(n, known):
     return labels
 
 
+@pytest.fixture
+def no_room(monkeypatch):
+    """Leave no memory for features."""
+    monkeypatch.setattr(windows, "free_memory", lambda device: 0)
+
+
 def task_of(labels, **settings):
     """Make a task whose features tell video and frame: video + frame / 1000."""
     features = []
@@ -46,9 +54,9 @@ def task_of(labels, **settings):
     return SequenceTask((features, labels), (features, labels), settings=chosen, device=CPU)
 
 
-def starts(windows):
+def starts(batch):
     """Tell (video, first frame) of the windows of a batch."""
-    first = windows.features[:, 0, 0].double()
+    first = batch.features[:, 0, 0].double()
     return [(int(x + 1e-4), round((x.item() % 1 if x > 0 else x.item()) * 1000)) for x in first]
 
 
@@ -140,6 +148,35 @@ def test_features_and_labels_of_a_window_belong_together():
             assert y[0, :n].tolist() == (frames % 2).tolist()
 
 
+@pytest.mark.parametrize("center_after", [0, 10])
+def test_windows_show_what_validation_would(center_after):
+    """Cut from the table and shifted there, or read from the video and centered: one number."""
+    labels = [labels_of(50, [(0, 50)]), labels_of(30, [(0, 30)])]
+    task = task_of(labels, center_after=center_after, batch_size=8)
+    rows = np.array([[1, 0], [0, 7], [0, 30]])
+    found = task.read(rows).features
+    for x, (video, start) in zip(found, rows, strict=True):
+        np.testing.assert_array_equal(x.T, task.features[video][start : start + 20])
+    assert (center_after == 0) == (found[0, 0, 0] == 1.0)
+
+
+def test_windows_from_files_are_made_ahead_and_the_same(no_room, monkeypatch):
+    labels = [labels_of(50, [(0, 50)]), labels_of(30, [(0, 30)])]
+    from_files = task_of(labels)
+    monkeypatch.undo()
+    from_memory = task_of(labels)
+    before = threading.active_count()
+    with closing(from_files.batches(2, 0)) as batches:
+        first = next(batches)
+        assert threading.active_count() == before + 1
+    assert threading.active_count() == before  # closed in the middle of an epoch
+    assert torch.equal(first.features, next(from_memory.batches(2, 0)).features)
+    every = zip(from_files.batches(2, 0), from_memory.batches(2, 0), strict=True)
+    for one, other in every:
+        assert torch.equal(one.features, other.features)
+        assert torch.equal(one.labels, other.labels)
+
+
 # --- the task
 
 
@@ -151,6 +188,25 @@ def test_moments():
     np.testing.assert_allclose(mean, whole.mean(0), rtol=1e-7)
     np.testing.assert_allclose(std, whole.std(0), rtol=1e-6)
     assert mean.dtype == torch.float32
+
+
+def test_half_precision_gives_the_moments_of_the_widened():
+    rng = np.random.default_rng(0)
+    parts = [rng.normal(1, 3, (n, D)).astype(np.float16) for n in (9000, 5)]
+    for narrow, wide in zip(
+        moments(parts), moments([x.astype(np.float32) for x in parts]), strict=True
+    ):
+        assert torch.equal(narrow, wide)
+
+
+def test_videos_are_centered_anew_only_around_another_center():
+    task = task_of([labels_of(50, [(0, 50)])], center_after=10)
+    features, shifts = task.features, task.cutter.shifts
+    task.center(task.network.mean[:, 0].numpy())
+    assert task.features is features
+    task.center(task.network.mean[:, 0].numpy() + 1)
+    assert task.features is not features
+    assert not torch.equal(task.cutter.shifts, shifts)
 
 
 def test_unknown_frames_have_no_gradient():
@@ -174,7 +230,7 @@ def test_validation_scores_whole_videos():
     task.network.eval()
     with torch.inference_mode():
         found = task.validate()
-        scores = [task.network(torch.from_numpy(x.T)[None])[0].T for x in task.val_features]
+        scores = [task.network(torch.from_numpy(x[:].T)[None])[0].T for x in task.val_features]
     truth, weight = torch.from_numpy(np.concatenate(labels)), task.criterion.pos_weight
     expected = focal_bce(torch.cat(scores), truth, pos_weight=weight)
     assert found["loss"] == pytest.approx(expected.item(), rel=1e-5)
@@ -213,7 +269,7 @@ def test_files(tiny_project):
 def test_the_model_file_alone_rebuilds_the_network(tiny_project):
     network, _ = load_sequence(tiny_project / "models/sequence/tiny.pt", CPU)
     assert not network.training
-    parts = [joined(read_features(tiny_project / f"features/{v}.h5")) for v in tiny.TRAIN]
+    parts = [tiny.joined(read_features(tiny_project / f"features/{v}.h5")) for v in tiny.TRAIN]
     mean, _ = moments(parts)
     torch.testing.assert_close(network.mean[:, 0], mean)
 
@@ -226,12 +282,40 @@ def test_the_same_training_gives_the_same_weights(tiny_project, tmp_path):
     assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
 
 
-def test_spatial_features_come_first(tiny_project):
-    found = read_features(tiny_project / "features/m1.h5")
-    both = joined(found)
-    assert both.dtype == np.float32
-    np.testing.assert_array_equal(both[:, :64], found.spatial)
-    np.testing.assert_array_equal(both[:, 64:], found.flow)
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_features_stay_as_narrow_as_they_are(tiny_project, tmp_path, dtype):
+    for video in tiny.VIDEOS:
+        out = tmp_path / f"features/{video}.h5"
+        tiny.extract(tiny_project, video, out, settings={"dtype": dtype})
+    _, videos, tables, _ = read_part(
+        tiny.TRAIN, tmp_path / "features", tiny_project / "labels", "training"
+    )
+    task = SequenceTask((videos, tables), (videos, tables), settings=tiny.SEQUENCE, device=CPU)
+    assert str(task.frames.table.dtype) == f"torch.{dtype}"
+    assert {str(rows.dtype) for rows in task.val_features} == {dtype}
+    found = read_features(tmp_path / "features/m1.h5")
+    batch = task.read(np.array([[0, 40]]))
+    np.testing.assert_array_equal(batch.features[0].T, tiny.joined(found)[40:60])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"dtype": "float16"}, {"center_after": 20}, {"network": "rnn", "windows_per_video": 3}],
+)
+def test_no_memory_for_features_changes_nothing(tiny_project, tmp_path, monkeypatch, settings):
+    features, settings = tiny_project / "features", dict(settings)
+    if dtype := settings.pop("dtype", None):
+        features = tmp_path / "features"
+        for video in tiny.VIDEOS:
+            out = features / f"{video}.h5"
+            tiny.extract(tiny_project, video, out, settings={"dtype": dtype})
+    models = {}
+    for free in (10**9, 0):
+        monkeypatch.setattr(windows, "free_memory", lambda device, free=free: free)
+        out = tmp_path / str(free) / "s.pt"
+        tiny.train_sequence(tiny_project, out, settings=settings, features=features)
+        models[free] = files.load(out, stage="train_sequence")["state_dict"]
+    assert all(torch.equal(models[0][key], models[10**9][key]) for key in models[0])
 
 
 # --- trouble

@@ -87,12 +87,42 @@ class TGMLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, c_in, D, T) to (N, c_out, D, T)."""
-        before = (self.length - 1) // 2
-        x = F.pad(x, (before, self.length - 1 - before))
-        kernels = self.kernels()[:, :, None, :]
+        kernels = self.kernels()[:, :, None]
         if not self.convs:
-            return F.conv2d(x, kernels)
-        return F.relu(F.conv2d(x, kernels, torch.cat([conv.bias for conv in self.convs])))
+            return over_time(x, kernels)
+        return F.relu(over_time(x, kernels, torch.cat([conv.bias for conv in self.convs])))
+
+
+def over_time(x: Tensor, kernels: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Convolve every feature over time, with zeros around it.
+
+    Parameters
+    ----------
+    x
+        (N, c_in, D, T).
+    kernels
+        (c_out, c_in, 1, L); of an even L the larger half lies behind the frame.
+    bias
+        (c_out,).
+
+    Returns
+    -------
+    Tensor
+        (N, c_out, D, T). A processor gives it with the copies of a frame side by side in memory:
+        fewer than 16 channels fill its vectors only so, and the next layer takes them as they are.
+    """
+    if x.device.type != "cpu":
+        return _same_length(x, kernels, bias)
+    n, c_in, d, t = x.shape
+    rows = x.permute(0, 2, 3, 1).flatten().view(n * d, 1, t, c_in)  # flat, for its strides
+    y = _same_length(rows.permute(0, 3, 1, 2), kernels, bias)  # (N * D, c_out, 1, T)
+    return y.permute(0, 2, 3, 1).reshape(n, d, t, -1).permute(0, 3, 1, 2)
+
+
+def _same_length(x: Tensor, kernels: Tensor, bias: Tensor | None) -> Tensor:
+    y = F.conv2d(x, kernels, bias, padding=(0, kernels.shape[-1] // 2))
+    # A slice that takes all would cost the backward pass a copy.
+    return y if y.shape[-1] == x.shape[-1] else y[..., 1:]
 
 
 class TGMStack(nn.Module):
