@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 import torch
 
-from deg_core.learn.device import choose, describe
+from deg_core.learn.device import choose, describe, instructions
 
 CPUINFO = Path("/proc/cpuinfo")
 # What processors may have that makes low precision fast, as torch names it.
@@ -68,5 +68,5 @@ def abilities(device: torch.device) -> list[str]:
         found = ["bf16"] if torch.cuda.is_bf16_supported(including_emulation=False) else []
         major, minor = torch.cuda.get_device_capability(device)
         return [*found, f"compute capability {major}.{minor}"]
-    able = torch.cpu.get_capabilities()
+    able = instructions()
     return [name for name in ABILITIES if able.get(name, False)]

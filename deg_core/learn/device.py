@@ -113,8 +113,13 @@ def inference_dtype(wanted: str, device: torch.device) -> torch.dtype:
 
 def has_fast_bfloat16() -> bool:
     """Tell whether this processor multiplies bfloat16 in hardware."""
-    able = torch.cpu.get_capabilities()
+    able = instructions()
     return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def instructions() -> dict[str, object]:
+    """Tell what this processor's instructions can do, as far as this version of torch knows."""
+    return getattr(torch.cpu, "get_capabilities", dict)()
 
 
 def name_of(dtype: torch.dtype) -> str:

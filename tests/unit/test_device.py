@@ -5,7 +5,14 @@ import torch
 
 from deg_core.errors import ConfigError
 from deg_core.learn import device
-from deg_core.learn.device import choose, describe, inference_dtype, name_of, precision_of
+from deg_core.learn.device import (
+    choose,
+    describe,
+    inference_dtype,
+    keep_freed_memory,
+    name_of,
+    precision_of,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -76,10 +83,13 @@ class Library:
     """A C library that notes how its memory is to be kept."""
 
     def __init__(self):
-        self.calls = []
+        self.calls, self.trimmed = [], []
 
     def mallopt(self, option, value):
         self.calls.append((option, value))
+
+    def malloc_trim(self, pad):
+        self.trimmed.append(pad)
 
 
 def test_freed_memory_is_kept_where_there_is_a_setting_for_it(monkeypatch):
@@ -94,7 +104,16 @@ def test_freed_memory_is_kept_where_there_is_a_setting_for_it(monkeypatch):
     monkeypatch.setattr(device.sys, "platform", "linux")
     monkeypatch.setattr(device.ctypes, "CDLL", lambda name: object())  # musl has no such call
     choose(1)
-    assert len(library.calls) == 2
+    assert len(library.calls) == 3
+
+
+def test_a_measurement_can_have_memory_as_every_program_begins(monkeypatch):
+    library = Library()
+    monkeypatch.setattr(device.ctypes, "CDLL", lambda name: library)
+    monkeypatch.setattr(device.sys, "platform", "linux")
+    keep_freed_memory(False)
+    assert dict(library.calls) == {-4: 65536, -1: 2**17, -8: 0}
+    assert library.trimmed == [0]
 
 
 @pytest.mark.parametrize(
