@@ -155,11 +155,7 @@ class ExtractSettings:
 
     batch_size: int = setting(32, "Frames per batch.", minimum=1)
     dtype: Literal["float32", "float16"] = setting("float32", "How features are kept on disk.")
-    precision: Literal["auto", "fp32", "bf16", "int8"] = setting(
+    precision: Literal["auto", "fp32", "bf16"] = setting(
         "auto",
-        "Number format of the networks; auto is bf16 where a GPU or the processor is fast at it, "
-        "int8 wants the extra `openvino`.",
-    )
-    int8_max_loss: float = setting(
-        0.01, "Macro F1 on validation frames that int8 may lose against fp32.", minimum=0
+        "Number format of the networks; auto is bf16 where a GPU or the processor is fast at it.",
     )
