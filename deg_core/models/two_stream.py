@@ -6,11 +6,13 @@ prediction is their weighted average, or one last layer on both vectors.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from deg_core.models import backbones
+from deg_core.models.members import MeanHead, Members
 from deg_core.settings import FeatureSettings
 
 
@@ -21,6 +23,7 @@ class StreamOutput:
     ``logits`` (N, K); ``spatial`` and ``flow`` (N, D), the vectors before the last layers, zero for
     a missing stream. ``spatial_logits`` and ``flow_logits`` (N, K) are what each stream says by
     itself; None for a missing stream, and where the streams have no last layers of their own.
+    In train mode the logits of a network with several members are (N, K, members).
     """
 
     logits: Tensor
@@ -54,6 +57,8 @@ class Stream(nn.Module):
         Probability, before the last layer.
     final_bn
         Whether the last layer ends in a batch norm.
+    members
+        Backbones side by side, each with a last layer of its own.
     """
 
     def __init__(
@@ -66,14 +71,17 @@ class Stream(nn.Module):
         width: float = 1.0,
         dropout: float = 0.25,
         final_bn: bool = False,
+        members: int = 1,
     ) -> None:
         super().__init__()
-        self.backbone = backbones.build(backbone, channels, frames, width=width)
+        network = partial(backbones.build, backbone, channels, frames, width=width)
+        self.backbone = network() if members == 1 else Members(network, members)
         self.length = self.backbone.length
         self.dropout = nn.Dropout(dropout)
         self.head: nn.Module = nn.Identity()
         if n_out:
-            self.head = last_layer(self.length, n_out, final_bn=final_bn)
+            layer = partial(last_layer, self.length // members, n_out, final_bn=final_bn)
+            self.head = layer() if members == 1 else MeanHead(layer, members)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map what the backbone takes to features (N, D) and logits (N, K).
@@ -114,6 +122,9 @@ class TwoStream(nn.Module):
         Probability, before the last layers.
     final_bn
         Whether the last layers end in a batch norm, in place of a bias.
+    members
+        Networks per stream, M, whose answers are averaged; with more than one, ``fusion`` is
+        ``average``.
 
     Attributes
     ----------
@@ -136,6 +147,7 @@ class TwoStream(nn.Module):
         flow_weight: float = 1.0,
         dropout: float = 0.25,
         final_bn: bool = False,
+        members: int = 1,
     ) -> None:
         super().__init__()
         self.inputs, self.flow_weight, self.picture = tuple(inputs), flow_weight, picture
@@ -143,7 +155,7 @@ class TwoStream(nn.Module):
         self.volume = backbones.volume(backbone)
         self.slice_start = int(1.5 * n_frames)
         joint = fusion == "concatenate" and len(set(streams)) == 2
-        made = {"width": width, "dropout": dropout, "final_bn": final_bn}
+        made = {"width": width, "dropout": dropout, "final_bn": final_bn, "members": members}
         made["n_out"] = 0 if joint else n_behaviors
         self.spatial = self.flow = None
         if "spatial" in streams:
@@ -252,9 +264,10 @@ class TwoStream(nn.Module):
     def set_bias(self, bias: Tensor) -> None:
         """Start the last layers at ``bias`` (K,): the log odds of each behavior."""
         for head in self.heads:
-            biased = head[-1] if isinstance(head, nn.Sequential) else head
-            with torch.no_grad():
-                biased.bias.copy_(bias)
+            for layer in head.modules():
+                if getattr(layer, "bias", None) is not None:
+                    with torch.no_grad():
+                        layer.bias.copy_(bias)
 
 
 class EndToEnd(nn.Module):
@@ -334,4 +347,5 @@ def build(settings: FeatureSettings, motion: nn.Module, n_behaviors: int) -> Two
         flow_weight=settings.flow_weight,
         dropout=settings.dropout,
         final_bn=settings.final_bn,
+        members=settings.members,
     )

@@ -110,6 +110,9 @@ class FeatureSettings(TrainSettings):
 
     backbone: Literal[*BACKBONES] = setting("resnet18", "Network of each stream.")
     width: float = setting(1.0, "Factor on the backbone's numbers of channels.", exclusiveMinimum=0)
+    members: int = setting(
+        1, "Networks per stream, trained side by side; their answers are averaged.", minimum=1
+    )
     streams: tuple[Literal["spatial", "flow"], ...] = setting(
         ("spatial", "flow"), "Which streams look: the picture, the motion, or both.", minItems=1
     )
@@ -155,7 +158,11 @@ class ExtractSettings:
 
     batch_size: int = setting(32, "Frames per batch.", minimum=1)
     dtype: Literal["float32", "float16"] = setting("float32", "How features are kept on disk.")
-    precision: Literal["auto", "fp32", "bf16"] = setting(
+    precision: Literal["auto", "fp32", "bf16", "int8"] = setting(
         "auto",
-        "Number format of the networks; auto is bf16 where a GPU or the processor is fast at it.",
+        "Number format of the networks; auto is bf16 where a GPU or the processor is fast at it, "
+        "int8 is for processors and needs the extra `openvino`.",
+    )
+    int8_max_loss: float = setting(
+        0.01, "Macro F1 on validation that int8 may lose against fp32.", minimum=0, maximum=1
     )

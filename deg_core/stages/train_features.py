@@ -86,7 +86,10 @@ class FeatureTask:
         """Loss of the fused logits of augmented clips."""
         clips = augment_bytes(batch.clips, self.settings.augment, generator, device=self.device)
         logits = self.extractor.score(clips).logits
-        return self.criterion.loss(logits, batch.labels.to(self.device))
+        labels = batch.labels.to(self.device)
+        if logits.ndim == 3:  # (N, K, members): each member learns by itself
+            labels = labels[..., None].expand_as(logits)
+        return self.criterion.loss(logits, labels)
 
     def trial(self, n: int) -> Tensor:
         """Loss of the first clip, ``n`` times: what a batch size costs."""

@@ -51,6 +51,7 @@ VARIANTS = [
     {"backbone": "resnet3d_34", "width": 1.0, "motion": "tiny_motion_net_3d"},
     {"picture": "channel_slice"},
     {"final_bn": True},
+    {"members": 3},
 ]
 
 

@@ -230,6 +230,7 @@ def test_the_motion_network_stays_frozen(tiny_project, monkeypatch):
         {"oversampling_exp": 0.5, "schedule": "cosine", "grad_clip": 1.0},
         {"precision": "bf16", "ema": 0.9},
         {"batch_size": "auto", "final_bn": True},
+        {"members": 2, "curriculum": True},
         {"curriculum": True, "fusion": "concatenate"},
     ],
 )

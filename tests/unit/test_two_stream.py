@@ -261,6 +261,7 @@ def test_build_takes_every_setting():
     assert network.spatial.backbone.body[0][0].in_channels == 6
     assert network.flow.backbone.body[0][0].in_channels == 4
     assert end_to_end(streams=("flow",)).network.spatial is None
+    assert len(end_to_end(members=3).network.flow.backbone.members) == 3
 
 
 def test_a_frozen_motion_network_stays_frozen():
