@@ -8,21 +8,24 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from deg_core import extras
 from deg_core.bench.figures import Cost, cost_of, figure, interleaved, ratios
 from deg_core.bench.options import STEPS
 from deg_core.bench.subject import Subject, extract, extract_plainly, write_answer
 from deg_core.data.arrays import Features, read_features
 from deg_core.learn.device import choose
 from deg_core.learn.engine import Engine
+from deg_core.learn.quantized import QuantizedEngine
 from deg_core.learn.streaming import parts, read_padded
 
 PLAIN = "plain"
 # The methods of the engine, and the steps that they count as.
 METHODS = {
     "prepare": "prepare", "windows": "prepare", "flow": "flow", "spatial": "spatial classifier",
-    "moving": "flow classifier",
+    "moving": "flow classifier", "score_windows": "all networks",  # of int8: one graph
 }  # fmt: skip
 T = TypeVar("T")
+E = TypeVar("E", Engine, QuantizedEngine)
 PILOT = 4  # frames by which it is told how many take the time that was asked for
 
 
@@ -63,14 +66,18 @@ def measure(
     Returns
     -------
     dict
-        Frames used, and the figures of the plain way and of each number format.
+        Frames used, the figures of the plain way and of each number format, and why some of them
+        were ``left_out``.
     """
     subject = Subject.load(
         Path(store), background=Path(statistics) / "video.background.png", flow=Path(flow),
         features=Path(features), batch=batch, device=choose(threads),
     )  # fmt: skip
     n = enough_frames(subject, seconds, Path(folder))
-    engines = {name: subject.engine(name) for name in precisions}
+    left_out = {"int8": why} if "int8" in precisions and (why := without_int8(subject)) else {}
+    engines = {
+        name: subject.engine(name, threads=threads) for name in precisions if name not in left_out
+    }
     files = {name: Path(folder) / f"{name}.h5" for name in (PLAIN, *engines)}
     ways: dict[str, Callable[[], None]] = {
         PLAIN: partial(extract_plainly, subject, n, files[PLAIN])
@@ -81,6 +88,7 @@ def measure(
     costs = interleaved(ways, repeats=pairs, wait=subject.wait)
     reference = read_features(files[PLAIN])
     found: dict[str, Any] = {"frames": n, "batch": batch, PLAIN: speeds(costs[PLAIN], n)}
+    found["left_out"] = left_out
     found["paths"] = {
         name: speeds(costs[name], n)
         | ratios(costs[PLAIN], costs[name])
@@ -89,6 +97,13 @@ def measure(
         for name, engine in engines.items()
     }
     return found
+
+
+def without_int8(subject: Subject) -> str | None:
+    """Say why int8 cannot be measured here; None if it can."""
+    if subject.device.type != "cpu":
+        return "it is for processors"
+    return "the packages of the extra `openvino` are not installed" if extras.missing() else None
 
 
 def speeds(costs: Sequence[Cost], n: int) -> dict[str, Any]:
@@ -142,7 +157,9 @@ def cosine(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.where(same, 1.0, (a * b).sum(1) / np.where(product > 0, product, 1.0))
 
 
-def split(subject: Subject, n: int, path: Path, engine: Engine, *, repeats: int) -> dict[str, Any]:
+def split(
+    subject: Subject, n: int, path: Path, engine: Engine | QuantizedEngine, *, repeats: int
+) -> dict[str, Any]:
     """Measure the parts of the stage's way, one after the other, nothing overlapping.
 
     Returns
@@ -158,7 +175,9 @@ def split(subject: Subject, n: int, path: Path, engine: Engine, *, repeats: int)
     }
 
 
-def one_by_one(subject: Subject, n: int, path: Path, engine: Engine) -> dict[str, float]:
+def one_by_one(
+    subject: Subject, n: int, path: Path, engine: Engine | QuantizedEngine
+) -> dict[str, float]:
     """Extract n frames once; return the seconds of processor time of each part."""
     watch = Stopwatch(subject.wait)
     seen, still, overlap = watched(engine, watch), subject.background(engine), None
@@ -196,9 +215,10 @@ class Stopwatch:
         return call
 
 
-def watched(engine: Engine, watch: Stopwatch) -> Engine:
+def watched(engine: E, watch: Stopwatch) -> E:
     """Return the engine, whose steps are timed."""
     seen = copy(engine)
     for method, part in METHODS.items():
-        setattr(seen, method, watch.during(part, getattr(engine, method)))
+        if hasattr(engine, method):
+            setattr(seen, method, watch.during(part, getattr(engine, method)))
     return seen

@@ -8,13 +8,15 @@ from typing import Any
 
 from deg_core.config import load_config
 from deg_core.errors import ConfigError, VideoError
-from deg_core.presets import DEFAULT_PRESETS, PRESETS, resolve
+from deg_core.presets import DEFAULT_PRESETS, LOOKING, VIDEO, resolve, source_of
 from deg_core.table import read_videos
 
 PARTS = ("extraction", "clips", "training", "length", "tgm")
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("fp32", "bf16", "int8")
 STORES = ("raw", "jpeg")
-STEPS = ("decode", "prepare", "flow", "spatial classifier", "flow classifier", "write")
+STEPS = (
+    "decode", "prepare", "flow", "spatial classifier", "flow classifier", "all networks", "write",
+)  # fmt: skip
 SMALLEST = 32  # pixels; networks halve a picture five times
 Size = tuple[int, int]
 
@@ -60,7 +62,7 @@ class Options:
     project: Path | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[str, ...] = PARTS
-    presets: tuple[str, ...] = tuple(PRESETS)
+    presets: tuple[str, ...] = LOOKING
     sizes: tuple[Size, ...] = ((256, 256), (224, 224), (128, 192))
     precisions: tuple[str, ...] = PRECISIONS
     stores: tuple[str, ...] = STORES
@@ -136,7 +138,12 @@ def of_project(project: Path) -> dict[str, Any]:
     return {
         "project": project,
         "config": config,
-        "presets": tuple(config.get("presets") or DEFAULT_PRESETS),
+        "presets": tuple(
+            name
+            for name in config.get("presets") or DEFAULT_PRESETS
+            if source_of(config, name) == VIDEO
+        )
+        or tuple(DEFAULT_PRESETS),
         "sizes": (tuple(resolve(config, "import")["size"]),),
         "video": found[0] if found else None,
     }
@@ -174,7 +181,7 @@ def check(options: Options) -> None:
     _check_names("--parts", options.parts, PARTS)
     _check_names("--precisions", options.precisions, PRECISIONS)
     _check_names("--stores", options.stores, STORES)
-    _check_names("--presets", options.presets, [*PRESETS, *options.config.get("preset_base", {})])
+    _check_names("--presets", options.presets, [*LOOKING, *options.config.get("preset_base", {})])
     for name in ("pairs", "repeats", "seconds", "frames", "threads", "batch"):
         _check_positive(f"--{name}", getattr(options, name))
     for minutes in options.minutes:

@@ -15,9 +15,13 @@ from deg_core.data.video import FrameStore
 from deg_core.learn.clips import ClipSource, padding_color, to_unit
 from deg_core.learn.device import keep_freed_memory
 from deg_core.learn.engine import Engine
+from deg_core.learn.quantized import QuantizedEngine
 from deg_core.learn.streaming import stream
 from deg_core.models.two_stream import StreamOutput, TwoStream
 from deg_core.stages.networks import Extractor, Motion, engine_of, load_two_stream
+from deg_core.stages.quantize import calibrated
+
+WINDOWS = 32  # that int8 is calibrated on; its speed does not depend on them
 
 
 @dataclass(frozen=True)
@@ -68,11 +72,36 @@ class Subject:
         """Return when the device has done all that it was asked for."""
         wait_for(self.device)
 
-    def engine(self, precision: str) -> Engine:
-        """Make the networks ready, as extraction does."""
-        return engine_of(self.motion, self.network, self.device, precision=precision)
+    def engine(self, precision: str, *, threads: int = 1) -> Engine | QuantizedEngine:
+        """Make the networks ready, as extraction does; int8 is calibrated on this very video.
 
-    def background(self, engine: Engine) -> Tensor | None:
+        Parameters
+        ----------
+        precision
+            One of `deg_core.bench.options.PRECISIONS`.
+        threads
+            Threads to use; other precisions than int8 take what torch was told.
+
+        Raises
+        ------
+        ConfigError
+            If the packages that int8 needs are not installed.
+        """
+        if precision != "int8":
+            return engine_of(self.motion, self.network, self.device, precision=precision)
+        graph, facts = calibrated(
+            self.motion, self.network, self.source(), most=WINDOWS, threads=threads
+        )
+        return QuantizedEngine(graph, facts, threads=threads)
+
+    def source(self) -> ClipSource:
+        """Open the video's clips, with its empty arena where the networks want it."""
+        return ClipSource(
+            [self.video.path], length=self.motion.clip, mean=self.motion.normalization["mean"],
+            backgrounds=None if self.picture is None else [self.picture],
+        )  # fmt: skip
+
+    def background(self, engine: Engine | QuantizedEngine) -> Tensor | None:
         """Bring the empty arena to the device, as extraction does."""
         return None if self.picture is None else engine.normalize(self.picture)
 
@@ -90,7 +119,7 @@ def wait_for(device: torch.device) -> None:
         getattr(torch, device.type).synchronize()
 
 
-def extract(subject: Subject, n: int, path: Path, engine: Engine) -> None:
+def extract(subject: Subject, n: int, path: Path, engine: Engine | QuantizedEngine) -> None:
     """Extract n frames as the stage does."""
     answers = stream(
         engine, subject.video, stop=n, batch=subject.batch, pad=subject.pad,
@@ -112,11 +141,7 @@ def extract_plainly(subject: Subject, n: int, path: Path) -> None:
 
 
 def _plain_answers(subject: Subject, n: int) -> Iterator[StreamOutput]:
-    source = ClipSource(
-        [subject.video.path], length=subject.motion.clip,
-        mean=subject.motion.normalization["mean"],
-        backgrounds=None if subject.picture is None else [subject.picture],
-    )  # fmt: skip
+    source = subject.source()
     extractor = Extractor(subject.motion, subject.network, subject.device)
     for start in range(0, n, subject.batch):
         frames = range(start, min(start + subject.batch, n))

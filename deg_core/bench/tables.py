@@ -66,7 +66,8 @@ def _extraction(found: Sequence[Record]) -> Iterator[Table]:
         rows,
         [
             f"{_times(found)}, all ways taken in turn; weights: {said['weights']}; {said['store']} "
-            f"store; batches of {said['batch']} frames; without reading the models."
+            f"store; batches of {said['batch']} frames; without reading the models.",
+            *_left_out(found),
         ],
     )  # fmt: skip
     taken = [
@@ -93,6 +94,13 @@ def _rows_of_extraction(each: Record) -> Iterator[list[str]]:
 def _ways(each: Record) -> list[tuple[str, Record]]:
     """List the number formats of one extraction, in the order of the options."""
     return [(name, each["paths"][name]) for name in PRECISIONS if name in each["paths"]]
+
+
+def _left_out(found: Sequence[Record]) -> Iterator[str]:
+    """Say which number formats could not be measured, each once, and why."""
+    reasons = dict(item for each in found for item in each.get("left_out", {}).items())
+    for name, why in reasons.items():
+        yield f"Not measured: {name} ({why})."
 
 
 def _clips(found: Sequence[Record]) -> Iterator[Table]:

@@ -18,7 +18,7 @@ from deg_core.bench.subject import wait_for
 from deg_core.bench.untrained import SEED
 from deg_core.data.statistics import read_moments
 from deg_core.learn.clips import ClipSource
-from deg_core.learn.device import choose
+from deg_core.learn.device import choose, keep_freed_memory
 from deg_core.learn.fit import Fit, Task
 from deg_core.learn.memory import fitting_batch, free_memory, untouched
 from deg_core.settings import (
@@ -156,8 +156,10 @@ def compare_features(
     plain = feature_task(*made, replace(chosen, batch_size=batch, precision="fp32"), device)
     make_plain(plain)
     rows = task.samples[np.random.default_rng(SEED).integers(0, len(task.samples), batch)]
-    both = {"plain": plain, "own": task}
-    ways = {name: partial(step, each, adam(each), rows) for name, each in both.items()}
+    ways = {
+        "plain": partial(step_plainly, plain, adam(plain), rows),
+        "own": partial(step, task, adam(task), rows),
+    }
     for way in ways.values():  # the first time around, libraries choose how they compute
         way()
     costs = interleaved(ways, repeats=pairs, wait=partial(wait_for, device))
@@ -200,6 +202,13 @@ def step(task: FeatureTask, optimizer: torch.optim.Adam, rows: np.ndarray) -> No
     optimizer.zero_grad(set_to_none=True)
     task.loss(batch, torch.Generator().manual_seed(SEED)).backward()
     optimizer.step()
+
+
+def step_plainly(task: FeatureTask, optimizer: torch.optim.Adam, rows: np.ndarray) -> None:
+    """Make a step of a plain task; freed memory goes back to the system, as in plain extraction."""
+    keep_freed_memory(False)
+    step(task, optimizer, rows)
+    keep_freed_memory()
 
 
 def measure_sequence(

@@ -10,6 +10,7 @@ from torch import Tensor
 from deg_core.data.store import FrameStore
 from deg_core.learn.clips import ahead
 from deg_core.learn.engine import Engine
+from deg_core.learn.quantized import QuantizedEngine
 from deg_core.models.two_stream import StreamOutput
 
 
@@ -57,7 +58,7 @@ def read_padded(store: FrameStore, frames: range, pad: np.ndarray) -> np.ndarray
 
 
 def stream(
-    engine: Engine,
+    engine: Engine | QuantizedEngine,
     store: FrameStore,
     *,
     start: int = 0,

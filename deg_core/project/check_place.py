@@ -11,9 +11,10 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from deg_core import extras
 from deg_core.data.publish import open_hdf5, read_json
 from deg_core.errors import StateError
-from deg_core.presets import DEFAULT_PRESETS, base_preset
+from deg_core.presets import DEFAULT_PRESETS, base_preset, resolve
 from deg_core.project import lock, machine
 from deg_core.project.findings import Finding, caught, warning
 from deg_core.project.folder import Project, quoted
@@ -22,7 +23,7 @@ from deg_core.splits import runs
 # Spatial and flow features of one frame and run, as 32-bit numbers; the rest is small beside them.
 FEATURE_BYTES = 2 * 512 * 4
 # Trains within minutes without a graphics card.
-SMALL_PRESETS = ("lite",)
+SMALL_PRESETS = ("lite", "keypoints", "clusters")
 
 
 def examine_place(
@@ -45,6 +46,7 @@ def examine_place(
     yield from caught(_busy(project.folder))
     yield from _disk(project, n_frames, import_bytes)
     yield from _packages()
+    yield from _int8(project)
     yield from _graphics(project, environment)
     yield from _damaged(project.folder / "results")
 
@@ -104,6 +106,13 @@ def _packages() -> Iterator[Finding]:
                 f"package {requirement.name}: expected {requirement.specifier}, found "
                 f"{version or 'none'}; install deg-core again (make install)."
             )
+
+
+def _int8(project: Project) -> Iterator[Finding]:
+    """Check that the packages are there that extraction in int8 needs, where it is chosen."""
+    problem = extras.missing()
+    if problem and resolve(project.config, "extract")["precision"] == "int8":
+        yield Finding(problem)
 
 
 def _graphics(project: Project, environment: Mapping[str, str]) -> Iterator[Finding]:

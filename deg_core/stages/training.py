@@ -105,10 +105,7 @@ class Training:
             Facts of the stage.
         """
         publish_csv(history, fitted.history)
-        about = {
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            "packages": {name: version(name) for name in PACKAGES},
+        about = environment(PACKAGES) | {
             "device": describe(self.device),
             "precision": name_of(task.precision.dtype),
             "threads": self.threads,
@@ -218,6 +215,15 @@ def chained(phases: Mapping[str, Fitted]) -> Fitted:
     for fact in ("attempts", "peak_memory_mb"):
         record[fact] = max(fitted.record[fact] for fitted in phases.values())
     return Fitted(pd.concat(tables, ignore_index=True), record)
+
+
+def environment(packages: Iterable[str]) -> dict[str, Any]:
+    """Name the versions of what computed, for the run record."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: version(name) for name in packages},
+    }
 
 
 def paths(folder: Path, ids: Iterable[str], suffix: str) -> list[Path]:

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import shutil
 import socket
+import sys
 from collections import namedtuple
 
 import h5py
@@ -36,6 +37,17 @@ def examine(folder, environment=None, *, n_frames=20, import_bytes=0.0):
 
 def test_a_good_place_has_no_findings(folder):
     assert examine(folder) == []
+
+
+def test_int8_needs_its_packages_where_it_is_chosen(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    assert examine(folder) == []
+    with (folder / "config.yaml").open("a") as config:
+        config.write("extract: {precision: int8}\n")
+    ((serious, text),) = examine(folder)
+    assert serious
+    assert text.startswith("config.yaml: extract: `precision: int8` needs the package ")
+    assert "run `pip install 'deg-core[openvino]'`" in text
 
 
 def test_results_that_cannot_be_written_are_an_error(folder):

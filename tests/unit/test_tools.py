@@ -7,8 +7,13 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+
+from deg_core.example.render import VideoSpec, keypoints_of
+from deg_core.project.check_sources import examine_sources
+from deg_core.project.folder import open_project
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +32,8 @@ def test_every_package_is_pinned_without_a_local_build():
 
 def test_every_dependency_has_a_pin():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    extras = project["optional-dependencies"]
+    asked = [*project["dependencies"], *extras["dev"], *extras["openvino"]]
     names = {re.match(r"[A-Za-z0-9-]+", text)[0].lower() for text in asked}
     assert names <= {line.split("==")[0].lower().replace("_", "-") for line in pins()}
 
@@ -106,3 +112,21 @@ def test_the_comparison_takes_every_network_through_all_stages(tmp_path):
     lines = done.stdout.strip().splitlines()[-5:]
     assert lines[0].startswith("| sequence model | test macro F1 |")
     assert {line.split("|")[1].strip() for line in lines[2:]} == {"linear", "tcn", "features alone"}
+
+
+def test_baselines_are_compared_on_files_that_trackers_would_write(tmp_path):
+    """What the tool makes is a project that the doctor finds nothing wrong with, videos apart."""
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        import compare_baselines as tool
+    finally:
+        sys.path.pop(0)
+    presets = ["keypoints", "clusters"]
+    tool.make_project(tmp_path, presets, noise=1.0, lost=0.03, n=4, mapping="majority")
+    project = open_project(tmp_path)
+    lengths = dict.fromkeys((video.video for video in project.videos), 800)
+    assert list(examine_sources(project, lengths)) == []
+    points = tool.tracked("demo_01", noise=1.0, lost=0.03)
+    assert 0.02 < (points[..., 2] < 0.9).mean() < 0.04
+    near = np.abs(points[..., :2] - keypoints_of(VideoSpec("demo_01")))[points[..., 2] > 0.9]
+    assert 0.9 < near.std() / 0.6028 < 1.1  # that of the size of a normal number

@@ -1,4 +1,7 @@
-"""The feature extractor: trained once per run, then applied to whole videos."""
+"""The feature extractor: trained once per run, in int8 if asked for, applied to whole videos."""
+
+
+include: "features_common.smk"
 
 
 rule train_features:
@@ -48,12 +51,54 @@ rule train_features:
         " &> {log:q}"
 
 
+# Made only where `extract.precision` is int8; for processors, so without a card.
+rule quantize:
+    input:
+        imports=per_video("results/import/{video}.h5", "train", "val"),
+        labels=per_video("results/labels/{video}.csv", "val"),
+        backgrounds=per_video("results/stats/{video}.background.png", "train", "val"),
+        flow="results/models/flow/{preset}.pt",
+        features="results/models/features/{preset}/{split}/{n_train}.pt",
+    output:
+        quantized="results/models/quantized/{preset}/{split}/{n_train}.xml",
+        weights="results/models/quantized/{preset}/{split}/{n_train}.bin",
+        record="results/models/quantized/{preset}/{split}/{n_train}.run.json",
+    log:
+        "logs/quantize/{preset}/{split}/{n_train}.log",
+    benchmark:
+        "benchmarks/quantize/{preset}/{split}/{n_train}.tsv"
+    conda:
+        "../envs/deg.yaml"
+    threads: 4
+    resources:
+        mem_mb=memory(8000, 32000),
+        runtime=minutes(120),
+    params:
+        videos=flags_of(train_videos="train", val_videos="val"),
+        max_loss=EXTRACT["int8_max_loss"],
+        version=VERSIONS["quantize"],
+    shell:
+        "deg quantize"
+        " {params.videos}"
+        " --imports results/import"
+        " --labels results/labels"
+        " --backgrounds results/stats"
+        " --flow {input.flow:q}"
+        " --features {input.features:q}"
+        " --max-loss {params.max_loss}"
+        " --threads {threads}"
+        " --out {output.quantized:q}"
+        " --record {output.record:q}"
+        " &> {log:q}"
+
+
 rule extract_features:
     input:
         store="results/import/{video}.h5",
         background="results/stats/{video}.background.png",
         flow="results/models/flow/{preset}.pt",
         features="results/models/features/{preset}/{split}/{n_train}.pt",
+        quantized=quantized_of,
     output:
         features="results/features/{preset}/{split}/{n_train}/{video}.h5",
     log:
@@ -68,7 +113,7 @@ rule extract_features:
         mem_mb=memory(6000, 24000),
         runtime=minutes(120),
     params:
-        settings=settings_of("extract"),
+        settings=settings_of("extract", but=["int8_max_loss"]),
         version=VERSIONS["extract_features"],
     shell:
         "deg extract-features"
@@ -79,4 +124,5 @@ rule extract_features:
         " --out {output.features:q}"
         " --settings {params.settings:q}"
         " --threads {threads}"
+        f"{QUANTIZED}"
         " &> {log:q}"

@@ -1,10 +1,14 @@
 """Extraction beside the plain way: equal answers, figures of pairs, the time of each step."""
 
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from measuring import check_figures
 
+from deg_core import extras
 from deg_core.bench import clips, extraction
 from deg_core.bench.figures import Cost
 from deg_core.bench.options import STEPS
@@ -12,6 +16,8 @@ from deg_core.bench.subject import Subject, extract, extract_plainly
 from deg_core.data.arrays import Features, read_features
 from deg_core.settings import ExtractSettings
 from deg_core.stages import extract_features
+
+OF_TORCH = tuple(name for name in STEPS if name != "all networks")  # which int8 has in one
 
 
 @pytest.fixture
@@ -60,6 +66,33 @@ def test_a_part_of_the_video_is_extracted_alike(subject, tmp_path):
     np.testing.assert_allclose(plain.logits, ours.logits, atol=1e-4)
 
 
+# --- int8
+
+
+def test_int8_is_measured_beside_the_others(measured_on, tmp_path):
+    for package in extras.INT8:
+        pytest.importorskip(package)
+    found = measure(measured_on, tmp_path, precisions=["fp32", "int8"])
+    assert found["left_out"] == {}
+    int8 = found["paths"]["int8"]
+    assert list(int8["steps_cpu_ms"]) == ["decode", "prepare", "all networks", "write"]
+    assert int8["wall_ratio"]["n"] == 2
+    assert 1e-4 < int8["largest_difference"] < 0.3
+    assert int8["smallest_cosine"] > 0.9
+
+
+def test_where_its_packages_are_missing_int8_is_left_out(measured_on, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    found = measure(measured_on, tmp_path, precisions=["fp32", "int8"])
+    assert list(found["paths"]) == ["fp32"]
+    assert found["left_out"] == {"int8": "the packages of the extra `openvino` are not installed"}
+
+
+def test_int8_is_no_matter_of_graphics_cards(subject):
+    beside = replace(subject, device=torch.device("cuda"))
+    assert extraction.without_int8(beside) == "it is for processors"
+
+
 # --- figures
 
 
@@ -68,11 +101,11 @@ def test_a_preset_is_measured(measured_on, tmp_path):
     assert (found["frames"], found["batch"]) == (16, 16)  # one batch at least
     assert list(found["paths"]) == ["fp32", "bf16"]
     for path in found["paths"].values():
-        assert tuple(path["steps_cpu_ms"]) == STEPS
+        assert tuple(path["steps_cpu_ms"]) == OF_TORCH
         for name in ("frames_per_s", "cpu_ms", "wall_ratio", "cpu_ratio"):
             assert path[name]["n"] == 2
             assert path[name]["median"] > 0
-    assert check_figures(found) == 2 + 2 * (4 + len(STEPS))
+    assert check_figures(found) == 2 + 2 * (4 + len(OF_TORCH))
     exact, rough = (found["paths"][name] for name in ("fp32", "bf16"))
     assert exact["largest_difference"] < 1e-4 < rough["largest_difference"] < 0.2
     assert exact["smallest_cosine"] > 0.999999
@@ -140,7 +173,7 @@ def test_each_step_is_timed_and_the_answers_stay(measured_on, subject, tmp_path,
     engine = subject.engine("fp32")
     seconds = extraction.one_by_one(subject, 40, tmp_path / "steps.h5", engine)
     # Three batches; frames are prepared and then put into windows.
-    assert seconds == {name: 3 * 2.0 * (2 if name == "prepare" else 1) for name in STEPS}
+    assert seconds == {name: 3 * 2.0 * (2 if name == "prepare" else 1) for name in OF_TORCH}
     extract(subject, 40, tmp_path / "whole.h5", engine)
     steps, whole = read_features(tmp_path / "steps.h5"), read_features(tmp_path / "whole.h5")
     np.testing.assert_array_equal(steps.logits, whole.logits)

@@ -6,15 +6,17 @@ import yaml
 from deg_core.bench import options as module
 from deg_core.bench.options import Options, choose, size_of
 from deg_core.errors import ConfigError, VideoError
-from deg_core.presets import PRESETS
+from deg_core.presets import LOOKING
 
 
 def test_defaults_are_all_parts_presets_and_the_papers_sizes():
     found = choose({})
     assert found.parts == ("extraction", "clips", "training", "length", "tgm")
-    assert found.presets == tuple(PRESETS)
+    assert found.presets == LOOKING
     assert found.sizes == ((256, 256), (224, 224), (128, 192))
-    assert (found.pairs, found.minutes, found.precisions) == (5, (1, 10, 60), ("fp32", "bf16"))
+    assert (found.pairs, found.minutes, found.precisions) == (
+        5, (1, 10, 60), ("fp32", "bf16", "int8"),
+    )  # fmt: skip
     assert found.video is None
     assert found.config == {}
 
@@ -52,7 +54,7 @@ def test_what_is_no_size_is_told(text):
         ),
         ({"parts": ["speed"]}, "--parts: 'speed' is not known; use of extraction, clips"),
         ({"parts": []}, "--parts: names nothing"),
-        ({"precisions": ["fp8"]}, "--precisions: 'fp8' is not known; use of fp32, bf16"),
+        ({"precisions": ["fp8"]}, "--precisions: 'fp8' is not known; use of fp32, bf16, int8"),
         ({"stores": ["zip"]}, "--stores: 'zip' is not known; use of raw, jpeg"),
         ({"pairs": 0}, "--pairs: expected more than 0, got 0"),
         ({"repeats": -1}, "--repeats: expected more than 0, got -1"),

@@ -16,7 +16,7 @@ import videos
 import yaml
 from measuring import check_figures, do_here
 
-from deg_core import cli
+from deg_core import cli, commands, extras
 from deg_core.bench import command, run, training
 from deg_core.bench.jobs import JobFailed
 from deg_core.bench.options import PARTS, Options, choose
@@ -74,7 +74,8 @@ def test_shape_of_extraction(found):
     assert (each["preset"], each["size"], each["store"]) == ("lite", [32, 48], "raw")
     assert each["weights"] == "untrained, seed 0"
     assert each["batch"] == 4
-    assert set(each["paths"]) == {"fp32", "bf16"}
+    int8 = set() if extras.missing() else {"int8"}
+    assert set(each["paths"]) == {"fp32", "bf16"} | int8
     assert each["paths"]["fp32"]["wall_ratio"]["n"] == 2
 
 
@@ -330,13 +331,13 @@ def test_defaults_in_the_help_are_those_of_the_options():
 
 
 def test_threads_reach_the_libraries(monkeypatch):
-    for name in cli.THREAD_VARIABLES:
+    for name in commands.THREAD_VARIABLES:
         monkeypatch.setenv(name, "7")
     seen = {}
     monkeypatch.setattr(command, "main", lambda rest, cores: seen.update(cores=cores) or 0)
     assert cli.main(["bench", "--threads", "1"]) == 0
     assert seen["cores"] >= 1
-    assert np.all([cli.os.environ[name] == "1" for name in cli.THREAD_VARIABLES])
+    assert np.all([cli.os.environ[name] == "1" for name in commands.THREAD_VARIABLES])
 
 
 def test_a_stop_takes_the_process_at_work_and_the_files_along(tmp_path):

@@ -123,7 +123,14 @@ def test_table_of_extraction():
     assert steps.columns[3:] == list(STEPS)
     assert steps.rows[0] == [
         "fast", "256x192", "fp32", "0.500", "1.50", "2.50", "3.50", "4.50", "5.50",
+        "6.50",
     ]  # fmt: skip
+
+
+def test_what_could_not_be_measured_is_said_once():
+    each = EXTRACTION | {"left_out": {"int8": "the packages are not installed"}}
+    whole, _ = tables.tables_of("extraction", {**RESULTS, "extraction": [each, each]})
+    assert whole.notes[1:] == ["Not measured: int8 (the packages are not installed)."]
 
 
 def test_a_step_that_there_is_not_stays_empty():
@@ -131,7 +138,7 @@ def test_a_step_that_there_is_not_stays_empty():
     _, steps = tables.tables_of(
         "extraction", {**RESULTS, "extraction": [{**EXTRACTION, "paths": {"fp32": one}}]}
     )
-    assert steps.rows == [["fast", "256x192", "fp32", "1.00", "", "", "", "", ""]]
+    assert steps.rows == [["fast", "256x192", "fp32", "1.00", "", "", "", "", "", ""]]
 
 
 def test_table_of_clips():
