@@ -27,12 +27,23 @@ COMMON = "common"
 RESERVED = ("background", "frame", "time_s", "*")
 EXAMPLE: Schema = {
     "type": "object",
-    "description": "For the bundled example only: missing raw videos are drawn.",
+    "description": "For the bundled example and studies only: missing raw videos are drawn.",
     "additionalProperties": False,
     "required": ["videos", "seed"],
     "properties": {
         "videos": {"type": "string", "description": "Folder that the videos are drawn into."},
         "seed": {"type": "integer", "minimum": 0, "description": "Seed of the drawings."},
+        "scene": {
+            "enum": ["mouse", "fly", "swim"],
+            "default": "mouse",
+            "description": "What is drawn.",
+        },
+        "n_frames": {
+            "type": "integer",
+            "minimum": 1,
+            "default": 800,
+            "description": "Length of the drawn videos.",
+        },
     },
 }
 
@@ -101,6 +112,8 @@ def _section(name: str, presets: Sequence[str]) -> Schema:
     block = {"$ref": f"#/$defs/{name}"}
     blocks = {COMMON: block | {"description": "Settings of all presets."}}
     for preset in presets:
+        if name not in PRESETS.get(preset, PER_PRESET):
+            continue  # it has no such stage
         text = f"Settings of preset {preset}, which go before the common ones."
         changed = {"default": PRESETS[preset][name]} if preset in PRESETS else {}
         blocks[preset] = block | {"description": text} | changed
@@ -308,7 +321,7 @@ def _sweep(sweep: Mapping[str, Any], presets: Sequence[str]) -> Iterator[str]:
             yield f"sweep.presets: '{name}' is not in presets; {nearest(name, presets)}"
     for key in ("presets", "train_sizes"):
         values = sweep.get(key, [])
-        if len(set(values)) < len(values):
+        if not isinstance(values, str) and len(set(values)) < len(values):
             yield f"sweep.{key}: expected each value once, found {values}."
 
 

@@ -8,9 +8,12 @@ from deg_core.settings import SECTIONS, AugmentSettings, to_dict
 
 PER_PRESET = ("flow", "features", "sequence")
 AUGMENTED = ("flow", "features")
+VIDEO, KEYPOINTS, CLUSTERS = "video", "keypoints", "clusters"
 
-# What a preset changes against the defaults of the settings. `fast`, `medium` and `slow` are the
-# three models of the paper's Table 2; `lite` is small enough to learn from scratch on a processor.
+# What a preset changes against the defaults of the settings, by the stages that it has. `fast`,
+# `medium` and `slow` are the three models of the paper's Table 2; `lite` is small enough to learn
+# from scratch on a processor. `keypoints` and `clusters` look at no picture: they are what others
+# are compared with (`source_of`).
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "fast": {"flow": {}, "features": {}, "sequence": {}},
     "medium": {
@@ -36,9 +39,17 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "windows_per_video": 8, "weight_decay": 0.01, "c_out": 2, "center_after": 500,
         },
     },
+    KEYPOINTS: {
+        "sequence": {
+            "network": "mlp", "dropout": 0.35, "epochs": 40, "lr": 1e-3, "schedule": "cosine",
+            "batch_size": 8, "windows_per_video": 8, "weight_decay": 0.01,
+        },
+    },
+    CLUSTERS: {},
 }  # fmt: skip
 
 
+LOOKING = tuple(name for name, stages in PRESETS.items() if "features" in stages)  # at pictures
 DEFAULT_PRESETS = ["lite"]  # runs anywhere; what a config.yaml without `presets` gets
 
 
@@ -96,11 +107,12 @@ def resolve(config: Mapping[str, Any], section: str, preset: str | None = None) 
     if section not in PER_PRESET:
         return merged | given
     base = base_preset(config, preset or "")
-    merged |= PRESETS[base][section] | (given.get("common") or {}) | (given.get(base) or {})
+    own = PRESETS[base].get(section, {})
+    merged |= own | (given.get("common") or {}) | (given.get(base) or {})
     if preset != base:
         merged |= given.get(preset) or {}
     if section in AUGMENTED:
-        blocks = [PRESETS[base][section], {"augment": config.get("augment")}]
+        blocks = [own, {"augment": config.get("augment")}]
         blocks += [given.get(name) or {} for name in ("common", base, preset or "")]
         merged["augment"] = to_dict(AugmentSettings())
         for block in blocks:
@@ -123,3 +135,26 @@ def base_preset(config: Mapping[str, Any], preset: str) -> str:
             f"or name in `preset_base` the one that '{preset}' starts from."
         )
     return base
+
+
+def sections_of(config: Mapping[str, Any], preset: str) -> tuple[str, ...]:
+    """List the stages that a preset has, of those with one block of settings per preset.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such preset.
+    """
+    return tuple(PRESETS[base_preset(config, preset)])
+
+
+def source_of(config: Mapping[str, Any], preset: str) -> str:
+    """Say what a preset looks at: `VIDEO`, or the files named in that column of videos.tsv.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such preset.
+    """
+    base = base_preset(config, preset)
+    return base if base in (KEYPOINTS, CLUSTERS) else VIDEO

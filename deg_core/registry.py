@@ -32,6 +32,7 @@ SEQUENCE_NETWORKS: Mapping[str, str] = {
     "rnn": "deg_core.models.sequence.recurrent:Recurrent",
     "tcn": "deg_core.models.sequence.tcn:TCN",
     "transformer": "deg_core.models.sequence.transformer:Transformer",
+    "mlp": "deg_core.models.sequence.mlp:WindowMLP",
 }
 
 

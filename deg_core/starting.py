@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deg_core.errors import ConfigError
-from deg_core.presets import DEFAULT_PRESETS, PER_PRESET, resolve
+from deg_core.presets import DEFAULT_PRESETS, resolve, sections_of
 
 NONE, IMAGENET = "none", "imagenet"
 # torchvision's files of such weights, by backbone; torch keeps them in its hub/checkpoints.
@@ -48,7 +48,7 @@ def weights_problems(config: Mapping[str, Any], *, project: Path) -> Iterator[st
     """Yield all that `check_weights` would complain about, each once."""
     told = set()
     for preset in config.get("presets") or DEFAULT_PRESETS:
-        for section in PER_PRESET:
+        for section in sections_of(config, preset):
             problem = _problem(resolve(config, section, preset), section, project)
             if problem and (section, problem) not in told:
                 told.add((section, problem))

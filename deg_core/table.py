@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from deg_core.errors import ConfigError, VideoError
 
 REQUIRED = ("video", "path", "pretrain")
-COLUMNS = ("video", "path", "group", "pretrain", "labels", "split")
+COLUMNS = ("video", "path", "group", "pretrain", "labels", "split", "keypoints", "clusters")
+PATHS = ("path", "labels", "keypoints", "clusters")
 SPLITS = ("train", "val", "test")
 T = TypeVar("T")
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -39,6 +40,9 @@ class Video:
         The label file, relative to the project folder; None for an unlabeled video.
     split
         The part that the table fixes for this video; None if a split may choose.
+    keypoints, clusters
+        Files of what a tracker, or an unsupervised method, found, relative to the project folder;
+        None where there is none.
     """
 
     video: str
@@ -47,6 +51,8 @@ class Video:
     pretrain: bool
     labels: Path | None
     split: str | None
+    keypoints: Path | None = None
+    clusters: Path | None = None
 
 
 def read_videos(path: Path, *, project: Path | None = None) -> list[Video]:
@@ -71,7 +77,7 @@ def read_videos(path: Path, *, project: Path | None = None) -> list[Video]:
         If the table is missing or not text; a column is missing, unknown or there twice; a row has
         too many cells; an id is not usable or there twice; `path` is empty; a path has a brace;
         `pretrain` is neither yes nor no; `split` is not a part; a group has two fixed parts; a
-        label file that the table names is missing.
+        label file, or one of keypoints or clusters, that the table names is missing.
     """
     project = path.parent if project is None else project
     rows = _read_rows(path)
@@ -142,7 +148,7 @@ def _read_row(
     where = f"{path}: video {video}"
     if not row["path"]:
         raise ConfigError(f"{where}: the column 'path' is empty; name the raw file.")
-    for name in ("path", "labels"):
+    for name in PATHS:
         if re.search(r"[{}]", row[name]):
             raise ConfigError(
                 f"{where}: the column '{name}' has a brace in '{row[name]}', which means something "
@@ -155,6 +161,8 @@ def _read_row(
         pretrain=_choose(row["pretrain"], {"yes": True, "no": False}, f"{where}: pretrain"),
         labels=_labels(where, row["labels"], video, project),
         split=_choose(row["split"], {"": None} | {p: p for p in SPLITS}, f"{where}: split"),
+        keypoints=_beside(where, "keypoints", row["keypoints"], project),
+        clusters=_beside(where, "clusters", row["clusters"], project),
     )
 
 
@@ -176,6 +184,15 @@ def _labels(where: str, named: str, video: str, project: Path) -> Path | None:
             f"{where}: no label file {named}; correct the column 'labels', or leave it empty."
         )
     return Path(named)
+
+
+def _beside(where: str, column: str, named: str, project: Path) -> Path | None:
+    """Return what a column says of a file that is used as it is."""
+    if named and not (project / named).is_file():
+        raise ConfigError(
+            f"{where}: no file {named}; correct the column '{column}', or leave it empty."
+        )
+    return Path(named) if named else None
 
 
 def _check_ids(videos: Iterable[Video], path: Path) -> None:
@@ -249,6 +266,11 @@ def check_usable(
 def is_drawn(video: Video, drawn: Path | None) -> bool:
     """Tell whether a raw video is one that the example draws into the folder ``drawn``."""
     return drawn is not None and video.path == drawn / f"{video.video}.mp4"
+
+
+def drawing_of(example: Mapping[str, Any]) -> str:
+    """Say what decides the drawn videos: the settings of the example but for their folder."""
+    return ", ".join(f"{key} {example[key]}" for key in sorted(example) if key != "videos")
 
 
 def size_of(path: Path) -> int:

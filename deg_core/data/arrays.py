@@ -64,7 +64,7 @@ class Predictions:
     probabilities
         (T, K) float32: of the sequence model.
     feature_probabilities
-        (T, K) float32: of the feature extractor alone.
+        (T, K) float32: of the feature extractor alone; (T, 0) where there is none.
     fps
         Frames per second.
     behaviors
@@ -146,6 +146,7 @@ def feature_writer(
     fps: float,
     behaviors: Sequence[str],
     n_features: int,
+    n_motion: int | None = None,
     digest: str,
     groups: Sequence[Sequence[str]] = (),
     dtype: Literal["float32", "float16"] = "float32",
@@ -164,6 +165,8 @@ def feature_writer(
         Names of the logits.
     n_features
         Numbers per frame of the spatial features, and of those of the motion.
+    n_motion
+        Numbers per frame of the latter, if they are not as many.
     digest
         SHA-256 that names the models.
     groups
@@ -182,8 +185,9 @@ def feature_writer(
         _describe(
             file, n_frames=n_frames, fps=fps, behaviors=behaviors, digest=digest, groups=groups
         )
-        for name in ("spatial", "flow"):
-            _create(file, name, (n_frames, n_features), dtype)
+        n_motion = n_features if n_motion is None else n_motion
+        for name, width in (("spatial", n_features), ("flow", n_motion)):
+            _create(file, name, (n_frames, width), dtype)
         _create(file, "logits", (n_frames, len(behaviors)))
         writer = FeatureWriter(file)
         yield writer
@@ -275,7 +279,8 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
     arrays = {name: getattr(predictions, name) for name in PREDICTIONS}
     n_frames = len(predictions.probabilities)
     for name, values in arrays.items():
-        if values.shape != (n_frames, len(predictions.behaviors)):
+        alone = name != "probabilities" and not values.shape[1]
+        if not alone and values.shape != (n_frames, len(predictions.behaviors)):
             raise ValueError(f"{name}: shape {values.shape}, {len(predictions.behaviors)} names")
         if not ((values >= 0) & (values <= 1)).all():
             raise StateError(
@@ -362,8 +367,10 @@ def _about(
     except ConfigError as error:
         raise StateError(f"{path}: damaged ({error}); delete it and run again.") from error
     for name, shape in shapes.items():
-        width = len(behaviors) if name in of_behaviors else None
-        if len(shape) != 2 or shape[0] != n_frames or width not in (None, shape[1]):
+        widths = {len(behaviors)} if name in of_behaviors else {*shape[1:]}
+        if name == "feature_probabilities":
+            widths.add(0)  # there may be no feature extractor
+        if len(shape) != 2 or shape[0] != n_frames or shape[1] not in widths:
             raise StateError(
                 f"{path}: {name} is {shape}, for {n_frames} frames and {len(behaviors)} "
                 "behaviors; delete it and run again."

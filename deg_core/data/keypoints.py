@@ -1,19 +1,16 @@
-"""Keypoints of a mouse, as DeepLabCut finds them, and the 44 features that describe its posture.
+"""Keypoints of a mouse, and the 44 features that describe its posture.
 
-Reads DeepLabCut's csv files; writes nothing. Points are x, y in pixels of the video, y down.
+Reads and writes no file. Points are x, y in pixels of the video, y down.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from deg_core.errors import DegError
+from deg_core.settings.baselines import SEVEN
 
-POINTS = ("nose", "forepaw_l", "forepaw_r", "hindpaw_l", "hindpaw_r", "tailbase", "tailtip")
+POINTS = SEVEN
 """Body parts in the order that `expand` needs; it adds the centroid of the paws as the eighth."""
 COORDS = ("x", "y", "likelihood")
 SMALLEST_STD = 1e-6
@@ -37,60 +34,6 @@ FEATURES = (
     "body_area",
 )
 """Names of the 44 features, in order."""
-
-
-def read_deeplabcut(path: Path, *, points: Sequence[str] = POINTS) -> NDArray[np.float32]:
-    """Read the keypoints of one animal.
-
-    Parameters
-    ----------
-    path
-        A csv file with three header rows (scorer, bodyparts, coords) and one row per frame.
-    points
-        Body parts in the order to return; the file may have others.
-
-    Returns
-    -------
-    keypoints : (T, P, 3) float32
-        x and y in pixels, and likelihood, 0..1; NaN where a cell is empty.
-
-    Raises
-    ------
-    DegError
-        If the file cannot be read, is not in this format, or lacks a point.
-    """
-    table = _read_csv(Path(path))
-    columns = {(str(part), str(coord)): i for i, (_, part, coord) in enumerate(table.columns)}
-    missing = [p for p in points if any((p, coord) not in columns for coord in COORDS)]
-    if missing:
-        parts = ", ".join(dict.fromkeys(part for part, _ in columns))
-        raise DegError(
-            f"{path}: expected x, y and likelihood of {', '.join(points)}, but "
-            f"{', '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing; found {parts}; "
-            "rename the body parts, or track those too."
-        )
-    wanted = [columns[part, coord] for part in points for coord in COORDS]
-    try:
-        values = table.iloc[:, wanted].to_numpy(dtype=np.float32)
-    except ValueError as error:
-        raise DegError(
-            f"{path}: expected numbers below three header rows, but {error}; export the table anew."
-        ) from error
-    return values.reshape(len(table), len(points), 3)
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    """Read the table with its header rows, which must be those of a single animal."""
-    try:
-        heads = pd.read_csv(path, header=None, nrows=3, index_col=0, dtype=str)
-        if [str(name) for name in heads.index] == ["scorer", "bodyparts", "coords"]:
-            return pd.read_csv(path, header=[0, 1, 2], index_col=0)
-    except (OSError, ValueError) as error:  # also what pandas calls an empty or odd table
-        raise DegError(f"{path}: cannot be read as a table ({error}); export it anew.") from error
-    raise DegError(
-        f"{path}: the header rows begin with {', '.join(map(str, heads.index)) or 'nothing'}; "
-        "expected scorer, bodyparts, coords, as DeepLabCut exports a single animal to csv."
-    )
 
 
 def interpolate(

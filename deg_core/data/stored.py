@@ -105,6 +105,8 @@ class _Column:
     def read(self, file: FileIO, start: int, stop: int) -> np.ndarray:
         """Read the rows from ``start`` up to ``stop``, (n, D)."""
         out, size = np.empty((stop - start, self.width), self.dtype), self.rows_per_chunk
+        if not out.size:  # features of keypoints have nothing of the motion
+            return out
         for chunk in range(start // size, -(-stop // size)):
             low, high = max(start, chunk * size), min(stop, (chunk + 1) * size)
             part = out[low - start : high - start]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deg_core.errors import ModelError
-from deg_core.presets import DEFAULT_PRESETS, PER_PRESET, resolve
+from deg_core.presets import DEFAULT_PRESETS, resolve, sections_of
 from deg_core.settings import SECTIONS, TrainSettings, from_dict
 from deg_core.starting import weights_file
 
@@ -37,7 +37,7 @@ def _problems_of(
 ) -> Iterator[tuple[str, str]]:
     settings = {
         section: from_dict(SECTIONS[section], resolve(config, section, preset))
-        for section in PER_PRESET
+        for section in sections_of(config, preset)
     }
     in_front: dict[str, Any] = {}  # content of models that are used as they are; None: unreadable
     for section, chosen in settings.items():

@@ -10,6 +10,7 @@ from deg_core.project import machine
 from deg_core.project.check_labels import examine_labels, examine_splits
 from deg_core.project.check_place import examine_place
 from deg_core.project.check_settings import examine_settings
+from deg_core.project.check_sources import examine_sources
 from deg_core.project.check_videos import Measured, examine_videos
 from deg_core.project.findings import Finding
 from deg_core.project.folder import Project
@@ -49,6 +50,7 @@ def further(
     yield from examine_videos(project, measured)
     yield from examine_labels(project, measured.lengths)
     if settings_good:
+        yield from examine_sources(project, measured.lengths)
         yield from examine_splits(project)
     yield from examine_place(
         project,

@@ -71,6 +71,9 @@ class SequenceSettings(TrainSettings):
     attention_window: int = setting(
         31, "Frames, an odd number, that each frame of a transformer attends to.", minimum=1
     )
+    mlp_window: int = setting(
+        31, "Frames, an odd number, that an mlp sees around each frame.", minimum=1
+    )
     input_dropout: float = setting(0.5, "Dropout of the features.", minimum=0, maximum=0.95)
     dropout: float = setting(0.5, "Dropout before the last layer.", minimum=0, maximum=0.95)
     epochs: int = setting(

@@ -38,25 +38,26 @@ def run(*, features: Path, model: Path, out: Path, threads: int) -> None:
     network, content = load_sequence(model, device)
     settings = from_dict(SequenceSettings, content["settings"])
     with open_features(features) as rows:
-        if (content["n_features"], content["behaviors"]) != (rows.n_features, [*rows.behaviors]):
+        behaviors = rows.behaviors or tuple(content["behaviors"])  # keypoints know of none
+        if (content["n_features"], content["behaviors"]) != (rows.n_features, [*behaviors]):
             raise ModelError(
                 f"{model}: expected features of {content['n_features']} numbers for "
-                f"{content['behaviors']}, found {rows.n_features} for {list(rows.behaviors)} in "
+                f"{content['behaviors']}, found {rows.n_features} for {list(behaviors)} in "
                 f"{features}; extract and train again."
             )
         # Groups are a matter of how each model was trained; those of the last one are decoded.
         around_center = centered(
             rows, network.mean.cpu().numpy()[:, 0], after=settings.center_after
         )
-        groups = indices(content.get("groups", []), rows.behaviors)
+        groups = indices(content.get("groups", []), behaviors)
         of_features = indices(rows.groups, rows.behaviors)
         logits = scored(network, around_center, device, window=settings.inference_window)
         predicted = Predictions(
             probabilities=probabilities(logits, groups),
             feature_probabilities=probabilities(rows.logits, of_features),
             fps=rows.fps,
-            behaviors=rows.behaviors,
+            behaviors=behaviors,
             digest=rows.digest,
-            groups=named(groups, rows.behaviors),
+            groups=named(groups, behaviors),
         )
     write_predictions(out, predicted)

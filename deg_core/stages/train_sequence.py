@@ -190,7 +190,8 @@ def read_part(
     names, tables = read_labels(labels, videos, part)
     found = [StoredFeatures(features / f"{video}.h5") for video in videos]
     for rows, table in zip(found, tables, strict=True):
-        if len(rows) != len(table) or list(rows.behaviors) != names:
+        # Features of keypoints know of no behaviors.
+        if len(rows) != len(table) or list(rows.behaviors or names) != names:
             raise StateError(
                 f"{rows.path}: expected {len(table)} frames of {names}, found "
                 f"{len(rows)} of {list(rows.behaviors)}; run extract_features again."

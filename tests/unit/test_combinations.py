@@ -22,9 +22,21 @@ WRONG = {
         "sequence (preset lite): hidden: expected a multiple of n_heads (3), found 128; take 129, "
         "or another n_heads."
     ),
+    "presets: [keypoints, clusters]\nsequence: {keypoints: {mlp_window: 30}}": (
+        "sequence (preset keypoints): mlp_window: expected an odd number, the frame itself in the "
+        "middle, found 30; take 31."
+    ),
     "presets: [lite, slow]\nfeatures: {common: {width: 0.5}}": (
         "features (preset slow): width: expected 1 for the backbone resnet3d_34, found 0.5; choose "
         "`backbone: small_cnn`, which can be narrowed."
+    ),
+    "features: {lite: {members: 2, fusion: concatenate}}": (
+        "features (preset lite): members: expected 1 with `fusion: concatenate`, found 2; choose "
+        "`fusion: average`."
+    ),
+    "presets: [fast]\nfeatures: {fast: {members: 2, weights: imagenet}}": (
+        "features (preset fast): members: expected 1 with `weights: imagenet`, found 2; members "
+        "that start alike stay alike."
     ),
     "presets: [mine]\npreset_base: {mine: fast}\nfeatures: {mine: {width: 2}}": (
         "features (preset mine): width: expected 1 for the backbone resnet18, found 2; choose "
@@ -45,7 +57,8 @@ def test_what_does_not_go_together(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "presets: [fast, medium, slow, lite]",
+        "presets: [fast, medium, slow, lite, keypoints, clusters]",
+        "presets: [keypoints]\nfeatures: {common: {backbone: resnet18, width: 2}}",  # has none
         "sequence: {common: {attention_window: 30, n_heads: 3}}",  # not of this network
         "sequence: {fast: {network: transformer, n_heads: 3}}",  # a preset not in use
         "sequence: {common: {network: transformer, hidden: 30, n_heads: 3}}",
@@ -80,3 +93,22 @@ def test_networks_would_refuse_the_same(changed):
         sequence.build(settings, n_features=4, n_behaviors=2)
     sentence = str(caught.value).removeprefix("sequence.")
     assert problem == f"sequence (preset lite): {sentence}"
+
+
+def test_behaviors_of_their_own_postprocessing():
+    def found(*names):
+        own = [{"behavior": name, "method": "median"} for name in names]
+        return list(
+            problems({"behaviors": ["groom", "rear"], "postprocess": {"per_behavior": own}})
+        )
+
+    assert found("groom", "rear") == []
+    (unknown,) = found("grom")
+    assert unknown.startswith("postprocess.per_behavior: the behavior 'grom' is not in behaviors; ")
+    assert "groom" in unknown
+    (twice,) = found("rear", "rear")
+    assert twice == "postprocess.per_behavior: 'rear' stands there twice; remove one."
+    with pytest.raises(ConfigError, match=r"postprocess\.per_behavior: the behavior ''"):
+        check_config(
+            {"behaviors": ["groom"], "postprocess": {"per_behavior": [{"method": "none"}]}}
+        )

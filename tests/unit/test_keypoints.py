@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from deg_core.data import keypoints
-from deg_core.data.keypoints import FEATURES, POINTS
-from deg_core.errors import DegError
+from deg_core.data.keypoints import FEATURES
 
 # A mouse that looks to the right in a square of 100 pixels: nose, paws, tailbase, tailtip.
 MOUSE = [[80, 50], [70, 40], [70, 60], [50, 40], [50, 60], [40, 50], [20, 50]]
@@ -12,16 +11,6 @@ MOUSE = [[80, 50], [70, 40], [70, 60], [50, 40], [50, 60], [40, 50], [20, 50]]
 def column(name, points=MOUSE, **options):
     options = {"size": (100, 100), "standardize": False} | options
     return keypoints.expand([points], **options)[0, FEATURES.index(name)]
-
-
-def csv(parts=POINTS, frames=2, rows=None):
-    heads = [
-        ["scorer", *["DLC_net"] * 3 * len(parts)],
-        ["bodyparts", *[part for part in parts for _ in range(3)]],
-        ["coords", *["x", "y", "likelihood"] * len(parts)],
-    ]
-    values = [[t, *(100 * t + i for i in range(3 * len(parts)))] for t in range(frames)]
-    return "\n".join(",".join(map(str, row)) for row in [*heads, *(rows or values)]) + "\n"
 
 
 @pytest.mark.parametrize(
@@ -128,50 +117,3 @@ def test_windows_hold_the_frames_around_each_frame(options, expected):
 def test_windows_may_be_longer_than_the_video(frames):
     stacked = keypoints.stack(np.ones((frames, 44)), reach=15)
     np.testing.assert_array_equal(stacked, np.ones((frames, 1364)))
-
-
-def test_a_file_gives_the_points_in_the_order_asked_for(tmp_path):
-    path = tmp_path / "mouseDLC.csv"
-    path.write_text(csv(parts=["tail", *reversed(POINTS)]))
-    read = keypoints.read_deeplabcut(path)
-    assert read.shape == (2, 7, 3)
-    assert read.dtype == np.float32
-    assert read[1, 0].tolist() == [121, 122, 123]  # nose, the last of eight
-    assert read[0, 6].tolist() == [3, 4, 5]  # tailtip, the second
-
-
-def test_empty_cells_are_read_as_missing(tmp_path):
-    path = tmp_path / "mouseDLC.csv"
-    path.write_text(csv(rows=[[0, "", "", "", *range(18)]]))
-    read = keypoints.read_deeplabcut(path)
-    assert np.isnan(read[0, 0]).all()
-    assert read[0, 1].tolist() == [0, 1, 2]
-
-
-def test_a_file_without_frames_gives_none(tmp_path):
-    path = tmp_path / "mouseDLC.csv"
-    path.write_text(csv(frames=0))
-    assert keypoints.read_deeplabcut(path).shape == (0, 7, 3)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "cannot be read"),
-        ("frame,nose\n0,1\n", "header rows begin with frame, 0"),
-        ("scorer,a\nindividuals,b\nbodyparts,c\ncoords,x\n", "scorer, individuals, bodyparts"),
-        (csv(parts=POINTS[:-2]), "tailbase, tailtip are missing; found nose"),
-        (csv(rows=[[0, "left", *range(20)]]), "expected numbers"),
-    ],
-)
-def test_other_files_are_refused_with_a_reason(tmp_path, text, words):
-    path = tmp_path / "mouseDLC.csv"
-    path.write_text(text)
-    with pytest.raises(DegError, match=words) as caught:
-        keypoints.read_deeplabcut(path)
-    assert str(path) in str(caught.value)
-
-
-def test_a_file_that_is_missing_is_named(tmp_path):
-    with pytest.raises(DegError, match=r"nothere\.csv"):
-        keypoints.read_deeplabcut(tmp_path / "nothere.csv")

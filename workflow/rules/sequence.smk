@@ -14,6 +14,8 @@ rule train_sequence:
         "logs/train_sequence/{preset}/{split}/{n_train}.log",
     benchmark:
         "benchmarks/train_sequence/{preset}/{split}/{n_train}.tsv"
+    wildcard_constraints:
+        preset=one_of(LOOKING_PRESETS),
     conda:
         "../envs/deg.yaml"
     threads: 8
@@ -44,7 +46,7 @@ rule train_sequence:
 
 rule predict:
     input:
-        features="results/features/{preset}/{split}/{n_train}/{video}.h5",
+        features=features_of,
         model="results/models/sequence/{preset}/{split}/{n_train}.pt",
     output:
         predictions="results/predictions/{preset}/{split}/{n_train}/{video}.h5",
@@ -52,6 +54,8 @@ rule predict:
         "logs/predict/{preset}/{split}/{n_train}/{video}.log",
     benchmark:
         "benchmarks/predict/{preset}/{split}/{n_train}/{video}.tsv"
+    wildcard_constraints:
+        preset=one_of(LOOKING_PRESETS + KEYPOINT_PRESETS),
     conda:
         "../envs/deg.yaml"
     threads: 2
