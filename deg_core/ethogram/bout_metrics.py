@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deg_core.ethogram.bouts import IntArray, intervals
-from deg_core.ethogram.frame_metrics import Numbers
+from deg_core.ethogram.frame_metrics import Numbers, divide
 
 
 class Overlaps(NamedTuple):
@@ -31,6 +31,33 @@ class Bouts(NamedTuple):
 
     labeled: IntArray
     predicted: IntArray
+
+
+class BoutSums(NamedTuple):
+    """What is counted of one behavior's bouts: of two videos together it is the sum over the two.
+
+    ``labeled``, ``predicted`` : number of bouts; ``matched`` : pairs at each overlap, as the last
+    axis; ``splits``, ``merges`` : see `count_splits`; ``distance``, ``segments`` : see
+    `edit_distance`; ``labeled_frames``, ``predicted_frames`` : frames in bouts. Each a number, or
+    all of them arrays of one shape.
+    """
+
+    labeled: NDArray
+    predicted: NDArray
+    matched: NDArray
+    splits: NDArray
+    merges: NDArray
+    distance: NDArray
+    segments: NDArray
+    labeled_frames: NDArray
+    predicted_frames: NDArray
+
+
+class EdgeErrors(NamedTuple):
+    """Predicted minus labeled frame of matched bouts' onsets and offsets: each (n,) int64."""
+
+    onset: IntArray
+    offset: IntArray
 
 
 def iou_name(iou: float) -> str:
@@ -103,8 +130,8 @@ def match(overlaps: Overlaps, *, iou: float) -> Overlaps:
     return Overlaps(*(column[used] for column in overlaps))
 
 
-def edge_errors(labels: ArrayLike, bouts: Bouts, matched: Overlaps) -> tuple[float, float]:
-    """Return the median absolute error of onsets and of offsets, in frames.
+def edge_errors(labels: ArrayLike, bouts: Bouts, matched: Overlaps) -> EdgeErrors:
+    """Return by how many frames the onsets and offsets of matched bouts are off.
 
     Parameters
     ----------
@@ -117,23 +144,50 @@ def edge_errors(labels: ArrayLike, bouts: Bouts, matched: Overlaps) -> tuple[flo
 
     Returns
     -------
-    onset, offset : float
-        NaN without any pair. A labeled edge at the border of a scored stretch (or of a video) is
-        left out: where the bout really begins or ends there was not scored.
+    EdgeErrors
+        Negative where the prediction is early. A labeled edge at the border of a scored stretch
+        (or of a video) is left out: where the bout really begins or ends there was not scored.
     """
     fenced = np.concatenate(([-1], np.asarray(labels), [-1]))  # frame t is at t + 1
     truth, found = bouts.labeled[matched.labeled], bouts.predicted[matched.predicted]
-    error = np.abs(truth - found)
-    onset = error[fenced[truth[:, 0]] >= 0, 0]
-    offset = error[fenced[truth[:, 1] + 1] >= 0, 1]
-    return (
-        float(np.median(onset)) if onset.size else np.nan,
-        float(np.median(offset)) if offset.size else np.nan,
+    error = found - truth
+    return EdgeErrors(
+        onset=error[fenced[truth[:, 0]] >= 0, 0], offset=error[fenced[truth[:, 1] + 1] >= 0, 1]
     )
 
 
-def edit_score(labels: ArrayLike, present: ArrayLike) -> float:
-    """Return the normalized edit score of one behavior's present and absent segments.
+def median_size(errors: IntArray) -> float:
+    """Return the median of the absolute errors, NaN without any."""
+    return float(np.median(np.abs(errors))) if errors.size else float("nan")
+
+
+def count_splits(bouts: Bouts) -> tuple[int, int]:
+    """Count the labeled bouts that fall into pieces and the predicted ones that span several.
+
+    Parameters
+    ----------
+    bouts
+        Labeled and predicted bouts, each in order of time and without overlap among themselves.
+
+    Returns
+    -------
+    splits : int
+        Labeled bouts that two or more predicted ones overlap, by a frame or more.
+    merges : int
+        Predicted bouts that overlap two or more labeled ones.
+    """
+    return _spanning(bouts.labeled, bouts.predicted), _spanning(bouts.predicted, bouts.labeled)
+
+
+def _spanning(long: IntArray, short: IntArray) -> int:
+    """Count the bouts of the first kind that overlap two or more of the second."""
+    first = np.searchsorted(short[:, 1], long[:, 0], side="right")
+    last = np.searchsorted(short[:, 0], long[:, 1], side="left")
+    return int((last - first >= 2).sum())
+
+
+def edit_distance(labels: ArrayLike, present: ArrayLike) -> tuple[int, int]:
+    """Compare the sequences of one behavior's present and absent segments.
 
     Parameters
     ----------
@@ -144,21 +198,21 @@ def edit_score(labels: ArrayLike, present: ArrayLike) -> float:
 
     Returns
     -------
-    float
-        0..1; NaN without a labeled bout.
+    distance, segments : int
+        Sum over the scored stretches of the Levenshtein distance between the two sequences, and
+        of the longer one's length.
 
     Notes
     -----
     Each scored stretch is read as its sequence of segments (absent, present, absent, ...), however
-    long these are. The score is 1 minus the sum over stretches of the Levenshtein distances,
-    divided by the sum of the longer sequences' lengths. Behaviors may overlap here, so each has a
-    sequence of its own, in contrast to the score of exclusive classes; with two alternating
+    long these are. The edit score is 1 - distance / segments. Behaviors may overlap here, so each
+    has a sequence of its own, in contrast to the score of exclusive classes; with two alternating
     symbols it says whether bouts are split, merged, invented or missed, not where they are.
     """
     truth, found = np.asarray(labels), np.asarray(present, dtype=bool)
     stretches = intervals(truth >= 0)
-    if not np.any(truth == 1):
-        return float("nan")
+    if not len(stretches):
+        return 0, 0
     n, n_found = _segments(truth == 1, stretches), _segments(found, stretches)
     start = stretches[:, 0]
     # Alternating sequences of unequal length contain each other, whatever they start with. Of
@@ -166,7 +220,7 @@ def edit_score(labels: ArrayLike, present: ArrayLike) -> float:
     # one segment only, one exchanged).
     turned = np.where((n == n_found) & ((truth[start] == 1) != found[start]), np.minimum(n, 2), 0)
     distance = np.abs(n - n_found) + turned
-    return float(1 - distance.sum() / np.maximum(n, n_found).sum())
+    return int(distance.sum()), int(np.maximum(n, n_found).sum())
 
 
 def _segments(trace: NDArray[np.bool_], stretches: IntArray) -> IntArray:
@@ -175,10 +229,10 @@ def _segments(trace: NDArray[np.bool_], stretches: IntArray) -> IntArray:
     return 1 + changes[stretches[:, 1] - 1] - changes[stretches[:, 0]]
 
 
-def bout_scores(
-    labels: ArrayLike, present: ArrayLike, *, iou: Sequence[float], bouts: Bouts | None = None
-) -> dict[str, float]:
-    """Return all bout-wise scores of one behavior.
+def count_bouts(
+    labels: ArrayLike, present: ArrayLike, *, iou: Sequence[float]
+) -> tuple[BoutSums, EdgeErrors]:
+    """Count what the bout-wise scores of one behavior are made of.
 
     Parameters
     ----------
@@ -188,35 +242,72 @@ def bout_scores(
         Prediction.
     iou
         Overlaps (intersection over union, 0..1) at which a bout counts as found.
-    bouts
-        What `scored_bouts` gives, if the caller has it.
+
+    Returns
+    -------
+    sums, edges
+        The counts, and the edges of the pairs that are matched at the smallest overlap.
+    """
+    bouts = scored_bouts(labels, present)
+    overlaps = best_overlaps(bouts)
+    pairs = [match(overlaps, iou=x).iou.size for x in iou]
+    edges = edge_errors(labels, bouts, match(overlaps, iou=min(iou, default=0.0)))
+    sums = [
+        len(bouts.labeled), len(bouts.predicted), pairs, *count_splits(bouts),
+        *edit_distance(labels, present), np.diff(bouts.labeled).sum(),
+        np.diff(bouts.predicted).sum(),
+    ]  # fmt: skip
+    return BoutSums(*map(np.asarray, sums)), edges
+
+
+def bout_rates(sums: BoutSums, *, iou: Sequence[float]) -> dict[str, Numbers]:
+    """Return the bout-wise scores that follow from counts.
+
+    Parameters
+    ----------
+    sums
+        Counts of one or of several behaviors.
+    iou
+        The overlaps of ``matched``.
 
     Returns
     -------
     dict
         All NaN without a labeled bout. ``bout_f1_<percent>``: 2 TP / (labeled + predicted bouts),
-        TP being matched pairs. ``edit_score``: see `edit_score`. ``onset_error``,
-        ``offset_error``: median absolute frames over the pairs matched at the smallest overlap;
-        NaN without one. ``count_bias``: |predicted - labeled| / labeled number of bouts.
-        ``duration_bias``: the same for the mean duration; NaN without a predicted bout.
+        TP being matched pairs. ``edit_score``: 1 - distance / segments. ``split_count``,
+        ``merge_count``: see `count_splits`. ``count_bias``: |predicted - labeled| / labeled number
+        of bouts. ``duration_bias``: the same for the mean duration; NaN without a predicted bout.
     """
-    bouts = bouts or scored_bouts(labels, present)
-    n, n_found = len(bouts.labeled), len(bouts.predicted)
-    overlaps = best_overlaps(bouts)
-    scores = {
-        iou_name(x): 2 * match(overlaps, iou=x).iou.size / (n + n_found) if n else np.nan
-        for x in iou
-    }
-    matched = match(overlaps, iou=min(iou, default=0.0))
-    onset, offset = edge_errors(labels, bouts, matched)
-    duration, duration_found = mean_duration(bouts.labeled), mean_duration(bouts.predicted)
+    n, n_found = sums.labeled, sums.predicted
+    both = np.where(n > 0, n + n_found, 0)
+    duration = divide(sums.labeled_frames, n)
+    scores = {iou_name(x): divide(2 * sums.matched[..., i], both) for i, x in enumerate(iou)}
     return scores | {
-        "edit_score": edit_score(labels, present),
-        "onset_error": onset,
-        "offset_error": offset,
-        "count_bias": abs(n_found - n) / n if n else np.nan,
-        "duration_bias": abs(duration_found - duration) / duration,
+        "edit_score": 1 - divide(sums.distance, np.where(n > 0, sums.segments, 0)),
+        "split_count": np.where(n > 0, sums.splits, np.nan),
+        "merge_count": np.where(n > 0, sums.merges, np.nan),
+        "count_bias": divide(np.abs(n_found - n), n),
+        "duration_bias": np.abs(divide(sums.predicted_frames, n_found) - duration) / duration,
     }
+
+
+def bout_scores(labels: ArrayLike, present: ArrayLike, *, iou: Sequence[float]) -> dict[str, float]:
+    """Return all bout-wise scores of one behavior.
+
+    Parameters
+    ----------
+    labels, present, iou
+        As in `count_bouts`.
+
+    Returns
+    -------
+    dict
+        Those of `bout_rates`, and ``onset_error``, ``offset_error``: median absolute frames over
+        the pairs matched at the smallest overlap; NaN without one.
+    """
+    sums, edges = count_bouts(labels, present, iou=iou)
+    medians = {f"{name}_error": median_size(e) for name, e in edges._asdict().items()}
+    return {name: float(x) for name, x in bout_rates(sums, iou=iou).items()} | medians
 
 
 def mean_duration(runs: IntArray) -> float:

@@ -1,30 +1,24 @@
-"""All scores of one model on the test videos, each beside its chance level.
+"""All scores of one model on the test videos, each with its interval and beside its chance level.
 
 Reads and writes no file; `evaluate` (stages) publishes what comes from here. Labels are 1 present,
-0 absent, -1 unknown; unknown frames count nowhere.
+0 absent, -1 unknown; unknown frames count nowhere. What is computed is in `measures`.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deg_core.ethogram.bout_metrics import bout_scores, iou_name, mean_duration, scored_bouts
+from deg_core.ethogram import bootstrap
+from deg_core.ethogram.bout_metrics import mean_duration, scored_bouts
 from deg_core.ethogram.bouts import UNKNOWN, background, background_labels
+from deg_core.ethogram.calibration import bins_of, reliability
 from deg_core.ethogram.chance import join, shifted
-from deg_core.ethogram.frame_metrics import (
-    Counts,
-    Numbers,
-    Ranking,
-    count,
-    frame_scores,
-    precision_recall_curve,
-    rank,
-    ranking_scores,
-)
-from deg_core.ethogram.groups import classes, confusion, group_scores
+from deg_core.ethogram.frame_metrics import Numbers, count, precision_recall_curve, rank
+from deg_core.ethogram.groups import classes, confusion
+from deg_core.ethogram.measures import Track, mean_defined, measure, resample
 from deg_core.groups import Groups, named
 from deg_core.settings import EvaluateSettings
 
@@ -36,15 +30,18 @@ DIRECTIONS = {
     "f1": "higher",
     "auroc": "higher",
     "average_precision": "higher",
+    "calibration_error": "lower",
     "bout_f1": "higher",
     "edit_score": "higher",
+    "split_count": "lower",
+    "merge_count": "lower",
     "onset_error": "lower",
     "offset_error": "lower",
     "count_bias": "lower",
     "duration_bias": "lower",
 }
-MACRO = ("precision", "recall", "f1", "auroc", "average_precision")
-MICRO = ("precision", "recall", "f1")
+# What needs a probability, which the background has none of.
+OF_PROBABILITIES = ("auroc", "average_precision", "calibration_error")
 BACKGROUND = "background"
 
 
@@ -58,16 +55,6 @@ class Scored(NamedTuple):
     labels: NDArray[np.int8]
     present: NDArray[np.bool_]
     probabilities: NDArray[np.floating]
-
-
-class _Track(NamedTuple):
-    """What is predicted: K columns and, as the last, the background; the class of each group."""
-
-    present: NDArray[np.bool_]
-    rankings: list[Ranking]
-    iou: tuple[float, ...]
-    groups: Groups
-    classes: list[NDArray[np.int64]]
 
 
 def direction(metric: str) -> str:
@@ -94,7 +81,7 @@ def evaluate(
     settings: EvaluateSettings,
     groups: Groups = (),
 ) -> dict[str, Any]:
-    """Return all scores of one model, with their chance levels.
+    """Return all scores of one model, with their intervals and chance levels.
 
     Parameters
     ----------
@@ -103,7 +90,7 @@ def evaluate(
     behaviors
         The K names, in the order of the columns.
     settings
-        Overlaps, number and seed of the shifts.
+        Overlaps, numbers of shifts and of resamples, and their seed.
     groups
         Columns of each exclusive group.
 
@@ -115,30 +102,37 @@ def evaluate(
         ``n_frames`` (pairs of frame and behavior that were scored), ``n_bouts``.
         ``behaviors``: per behavior each metric, ``n_frames``, ``n_positive``, ``n_bouts``,
         ``n_bouts_predicted``, ``mean_bout_frames``, ``mean_bout_frames_predicted``,
-        ``confusion`` [[TN, FP], [FN, TP]] and ``curve`` (precision-recall).
+        ``confusion`` [[TN, FP], [FN, TP]], ``curve`` (precision-recall) and ``calibration`` (the
+        reliability curve).
         ``background``: the same for the derived background, which is part of no mean and, having
-        no probability, has no AUROC, average precision and curve.
+        no probability, has no `OF_PROBABILITIES` and no curve.
         ``groups``, if there are any: per group, named after its members, ``accuracy`` and
         ``f1_macro`` over its ``classes`` (background first), their ``confusion`` (labeled by
         predicted), ``n_frames`` in which all members are known, and ``n_bouts`` of the members.
-        Each metric is ``{"value", "chance"}``; chance is the mean over the shifts in which the
+        Each metric is ``{"value", "low", "high", "chance"}``: the 95 % interval over resamples of
+        the videos, which one video does not have, and the mean over the shifts in which the
         metric has a value. NaN is undefined.
     """
     labels = _with_background([v.labels for v in videos])
-    present = join([np.column_stack([v.present, background(v.present)]) for v in videos], gap=0)
-    scores = join([np.asarray(v.probabilities, dtype=np.float64) for v in videos], gap=0)
-    track = _Track(
-        present, [rank(column) for column in scores.T], tuple(settings.iou), groups,
-        [classes(present, group) for group in groups],
-    )  # fmt: skip
-    value = _measure(labels, track)
+    track = _track(videos, settings, groups)
     lengths = [len(v.labels) for v in videos]
+    value = measure(labels, track)
     draws = [
-        _measure(rolled, track)
+        measure(rolled, track)
         for rolled in shifted(labels, lengths, n=settings.shuffles, seed=settings.seed)
     ]
-    paired = _beside_chance(value, draws)
-    return _arrange(paired, labels, track, behaviors)
+    intervals = _intervals(labels, track, lengths, settings)
+    return _arrange(_beside(value, intervals, draws), labels, track, behaviors)
+
+
+def _track(videos: Sequence[Scored], settings: EvaluateSettings, groups: Groups) -> Track:
+    """Prepare once what every label track is compared with."""
+    present = join([np.column_stack([v.present, background(v.present)]) for v in videos], gap=0)
+    scores = join([np.asarray(v.probabilities, dtype=np.float64) for v in videos], gap=0)
+    return Track(
+        present, scores, np.asfortranarray(bins_of(scores)), [rank(column) for column in scores.T],
+        settings.overlaps, groups, [classes(present, group) for group in groups],
+    )  # fmt: skip
 
 
 def _with_background(labels: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
@@ -146,76 +140,38 @@ def _with_background(labels: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
     return join(columns, gap=UNKNOWN)
 
 
-def _measure(labels: NDArray[np.int8], track: _Track) -> dict[str, Numbers]:
-    """Return every metric as (K + 1,) per column, and those of all behaviors as (1,)."""
-    counts = count(labels, track.present)
-    values: dict[str, Numbers] = dict(frame_scores(counts))
-    ranked = [ranking_scores(labels[:, k], r) for k, r in enumerate(track.rankings)]
-    for name in ("auroc", "average_precision"):
-        values[name] = np.array([scores[name] for scores in ranked] + [np.nan])
-    bouts = [
-        bout_scores(labels[:, k], track.present[:, k], iou=track.iou)
-        for k in range(labels.shape[1])
-    ]
-    for name in bouts[0]:
-        values[name] = np.array([scores[name] for scores in bouts])
-    return values | _overall(values, counts, track.iou) | dict(_of_groups(labels, track))
+def _intervals(
+    labels: NDArray[np.int8], track: Track, lengths: Sequence[int], settings: EvaluateSettings
+) -> dict[str, tuple[Numbers, Numbers]]:
+    """Return low and high of each metric per column; nothing where there is nothing to draw."""
+    if settings.bootstrap == 0 or len(lengths) < 2:
+        return {}
+    draws = bootstrap.draw(len(lengths), n=settings.bootstrap, seed=settings.seed)
+    values = resample(labels, track, lengths, draws.weights)
+    return {name: bootstrap.interval(column, draws) for name, column in values.items()}
 
 
-def _confusions(labels: NDArray[np.int8], track: _Track) -> list[NDArray[np.int64]]:
-    """Return the confusion of each group's classes."""
-    return [
-        confusion(classes(labels, group), predicted, n_classes=len(group) + 1)
-        for group, predicted in zip(track.groups, track.classes, strict=True)
-    ]
-
-
-def _of_groups(labels: NDArray[np.int8], track: _Track) -> Iterator[tuple[str, Numbers]]:
-    """Yield the metrics of each group, under ``groups/<number>/<name>``."""
-    for number, table in enumerate(_confusions(labels, track)):
-        for name, value in group_scores(table).items():
-            yield f"groups/{number}/{name}", np.array([value])
-
-
-def _overall(
-    values: Mapping[str, Numbers], counts: Counts, iou: Sequence[float]
-) -> dict[str, Numbers]:
-    """Return the metrics over all behaviors, under ``overall/<name>``."""
-    summed = frame_scores(Counts(*(column[:-1].sum() for column in counts)))
-    overall = {"accuracy": summed["accuracy"]}
-    overall |= {f"{name}_micro": summed[name] for name in MICRO}
-    overall |= {f"{name}_macro": mean_defined(values[name][:-1]) for name in MACRO}
-    names = [iou_name(x) for x in iou]
-    names += ["edit_score", "onset_error", "offset_error", "count_bias", "duration_bias"]
-    overall |= {name: mean_defined(values[name][:-1]) for name in names}
-    return {f"overall/{name}": np.atleast_1d(value) for name, value in overall.items()}
-
-
-def mean_defined(values: Numbers, axis: int | None = None) -> Numbers:
-    """Return the mean of the values that are not NaN; NaN where there is none."""
-    defined = ~np.isnan(values)
-    number = defined.sum(axis=axis)
-    total = np.where(defined, values, 0.0).sum(axis=axis)
-    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
-
-
-def _beside_chance(
-    value: Mapping[str, Numbers], draws: Sequence[Mapping[str, Numbers]]
+def _beside(
+    value: Mapping[str, Numbers],
+    intervals: Mapping[str, tuple[Numbers, Numbers]],
+    draws: Sequence[Mapping[str, Numbers]],
 ) -> dict[str, list[dict[str, float]]]:
-    """Return per metric a list over columns of ``{"value", "chance"}``."""
+    """Return per metric a list over columns of ``{"value", "low", "high", "chance"}``."""
+    names = ("value", "low", "high", "chance")
     paired = {}
-    for name, column in value.items():
-        chance = mean_defined(np.stack([draw[name] for draw in draws]), axis=0)
-        paired[name] = [
-            {"value": float(v), "chance": float(c)} for v, c in zip(column, chance, strict=True)
-        ]
+    for metric, column in value.items():
+        chance = mean_defined(np.stack([draw[metric] for draw in draws]), axis=0)
+        nothing = np.full_like(chance, np.nan)
+        low, high = intervals.get(metric, (nothing, nothing))
+        rows = zip(column.tolist(), low.tolist(), high.tolist(), chance.tolist(), strict=True)
+        paired[metric] = [dict(zip(names, row, strict=True)) for row in rows]
     return paired
 
 
 def _arrange(
     paired: Mapping[str, list[dict[str, float]]],
     labels: NDArray[np.int8],
-    track: _Track,
+    track: Track,
     behaviors: Sequence[str],
 ) -> dict[str, Any]:
     columns = []
@@ -225,7 +181,9 @@ def _arrange(
     for k, ranking in enumerate(track.rankings):
         curve = precision_recall_curve(labels[:, k], ranking)
         columns[k]["curve"] = {name: column.tolist() for name, column in curve.items()}
-    for name in ("auroc", "average_precision"):
+        bins = reliability(labels[:, k], track.probabilities[:, k], track.bins[:, k])
+        columns[k]["calibration"] = {name: column.tolist() for name, column in bins.items()}
+    for name in OF_PROBABILITIES:
         del columns[-1][name]
     own = dict(zip(behaviors, columns, strict=False))
     overall: dict[str, Any] = {
@@ -244,14 +202,15 @@ def _arrange(
 def _arrange_groups(
     paired: Mapping[str, list[dict[str, float]]],
     labels: NDArray[np.int8],
-    track: _Track,
+    track: Track,
     behaviors: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, dict[str, Any]]:
     """Return the scores and the facts of each group."""
     arranged = {}
     members = named(track.groups, list(behaviors))
-    for number, (names, table) in enumerate(zip(members, _confusions(labels, track), strict=True)):
+    for number, (names, group) in enumerate(zip(members, track.groups, strict=True)):
         start = f"groups/{number}/"
+        table = confusion(classes(labels, group), track.classes[number], n_classes=len(group) + 1)
         scores = {n.removeprefix(start): p[0] for n, p in paired.items() if n.startswith(start)}
         arranged[" | ".join(names)] = scores | {
             "classes": [BACKGROUND, *names],

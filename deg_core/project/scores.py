@@ -1,4 +1,4 @@
-"""The scores of a project's runs, as lines of text: the test's F1 beside its chance level.
+"""The scores of a project's runs, as lines of text: F1 on the test, its interval and chance level.
 
 Reads results/metrics/RUN.json.
 """
@@ -36,7 +36,7 @@ def brief(results: Path) -> list[str]:
 
 
 def full(results: Path) -> list[str]:
-    """Give one table per run: F1 per behavior and overall, with chance.
+    """Give one table per run: F1 per behavior and overall, with interval, chance and bout F1.
 
     Raises
     ------
@@ -53,23 +53,37 @@ def full(results: Path) -> list[str]:
 
 
 def table(metrics: Mapping[str, Any]) -> list[str]:
-    """Lay out one run's F1: sequence model, its chance level, feature extractor alone."""
+    """Lay out one run's F1 with its interval and chance level, its bout F1, and F1 without."""
     names = [*metrics["behaviors"], "macro mean"]
     width = max(len("behavior"), *map(len, names))
-    lines = [f"  {'behavior':<{width}}  {'F1':>6}  {'chance':>6}  without sequence model"]
+    # Keypoints and clusters have no feature extractor.
+    alone = metrics.get("feature_extractor")
+    head = f"  {'behavior':<{width}}  {'F1':>6}  {'95 %':^9}  {'chance':>6}  {'bout F1':>7}"
+    lines = [head + "  without sequence model" * (alone is not None)]
     for name in names:
-        ours, alone = (_f1(metrics[model], name) for model in ("sequence", "feature_extractor"))
-        lines.append(
-            f"  {name:<{width}}  {number(ours['value']):>6}  {number(ours['chance']):>6}"
-            f"  {number(alone['value']):>6}"
+        f1, bouts = _scores(metrics["sequence"], name)
+        line = (
+            f"  {name:<{width}}  {number(f1['value']):>6}  {_interval(f1):^9}"
+            f"  {number(f1['chance']):>6}  {number(bouts.get('value')):>7}"
         )
+        if alone is not None:
+            line += f"  {number(_scores(alone, name)[0]['value']):>6}"
+        lines.append(line)
     return lines
 
 
-def _f1(scores: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    if name in scores["behaviors"]:
-        return scores["behaviors"][name]["f1"]
-    return scores["overall"]["f1_macro"]
+def _scores(model: Mapping[str, Any], name: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return F1 of frames, and F1 of bouts that overlap by half: nothing if that was not asked."""
+    if name in model["behaviors"]:
+        block = model["behaviors"][name]
+        return block["f1"], block.get("bout_f1_50", {})
+    return model["overall"]["f1_macro"], model["overall"].get("bout_f1_50", {})
+
+
+def _interval(score: Mapping[str, Any]) -> str:
+    """Write a 95 % interval; one video has none."""
+    low, high = score.get("low"), score.get("high")
+    return "-" if low is None else f"{number(low)}-{number(high)}"
 
 
 def number(value: float | None) -> str:

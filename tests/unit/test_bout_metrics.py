@@ -1,16 +1,19 @@
-"""Bout-wise scores: overlaps, one use each, edges, edit score, counts and durations."""
+"""Bout-wise scores: overlaps, one use each, edges, edit score, splits, counts and durations."""
+
+from statistics import median
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deg_core.ethogram.bout_metrics import (
     Bouts,
     best_overlaps,
     bout_scores,
+    count_bouts,
+    count_splits,
     edge_errors,
-    edit_score,
     iou_name,
     match,
     mean_duration,
@@ -128,8 +131,16 @@ def test_edges_at_the_border_of_what_was_scored_are_left_out():
     bouts = scored_bouts(labels, present)
     matched = match(best_overlaps(bouts), iou=0.1)
     onset, offset = edge_errors(labels, bouts, matched)
-    assert onset == 1.0  # second bout: 6 against 7
-    assert offset == 1.0  # first bout: 4 against 3
+    assert onset.tolist() == [1]  # second bout: 6 is labeled, 7 predicted
+    assert offset.tolist() == [-1]  # first bout: 4 is labeled, 3 predicted
+
+
+def test_edges_have_a_sign():
+    labels, present = track("0011110000111100"), found("0001111001111000")
+    bouts = scored_bouts(labels, present)
+    onset, offset = edge_errors(labels, bouts, match(best_overlaps(bouts), iou=0.1))
+    assert onset.tolist() == [1, -1]  # late, early
+    assert offset.tolist() == [1, -1]
 
 
 def test_edges_without_a_match_have_no_value():
@@ -137,6 +148,29 @@ def test_edges_without_a_match_have_no_value():
     assert np.isnan(scores["onset_error"])
     assert np.isnan(scores["offset_error"])
     assert scores["bout_f1_10"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("labels", "present", "splits", "merges"),
+    [
+        ("0111110", "0111110", 0, 0),
+        ("0111110", "0101010", 1, 0),  # one bout in three pieces is one split
+        ("0101010", "0111110", 0, 1),  # three bouts in one are one merge
+        ("0111011100", "0101111010", 1, 1),  # 1..4 in two, of which the second reaches 5..8
+        ("0110110", "0111000", 0, 0),  # touching is no overlap
+        # Bouts end where nobody scored, so neither side is one long bout.
+        ("011?110", "0111110", 0, 0),
+        ("011?110", "0101010", 0, 0),
+    ],
+)
+def test_splits_and_merges(labels, present, splits, merges):
+    assert count_splits(scored_bouts(track(labels), found(present))) == (splits, merges)
+    scores = bout_scores(track(labels), found(present), iou=IOU)
+    assert (scores["split_count"], scores["merge_count"]) == (splits, merges)
+
+
+def edit_score(labels, present):
+    return bout_scores(labels, present, iou=IOU)["edit_score"]
 
 
 @pytest.mark.parametrize(
@@ -195,9 +229,95 @@ def test_nothing_predicted():
 def test_without_a_labeled_bout_nothing_has_a_value(labels):
     scores = bout_scores(track(labels), found("1" * len(labels)), iou=IOU)
     assert np.isnan(list(scores.values())).all()
-    assert len(scores) == 8
+    assert len(scores) == 10
 
 
 def test_mean_duration():
     assert mean_duration(np.array([[0, 2], [5, 10]])) == 3.5
     assert np.isnan(mean_duration(np.zeros((0, 2), dtype=np.int64)))
+
+
+def slow_bouts(present, scored):
+    """List the bouts frame by frame, as lists of their frames."""
+    found = []
+    for t in range(len(present)):
+        if present[t] and scored[t]:
+            if t and present[t - 1] and scored[t - 1]:
+                found[-1].append(t)
+            else:
+                found.append([t])
+    return found
+
+
+def slow_pairs(labeled, predicted, iou):
+    """Match bouts as the definition reads: each claims its best, the best claim wins."""
+    claims = {}
+    for p, frames in enumerate(predicted):
+        overlaps = [len({*frames} & {*q}) / len({*frames} | {*q}) for q in labeled]
+        if overlaps and max(overlaps) > 0 and max(overlaps) >= iou:
+            claims.setdefault(overlaps.index(max(overlaps)), []).append((max(overlaps), -p))
+    return [(q, -max(claimed)[1]) for q, claimed in sorted(claims.items())]
+
+
+def slow_scores(labels, present, iou):
+    """Compute all bout-wise scores without arrays."""
+    scored = [x >= 0 for x in labels]
+    labeled, predicted = slow_bouts([x == 1 for x in labels], scored), slow_bouts(present, scored)
+    if not labeled:
+        return None
+    n, n_found = len(labeled), len(predicted)
+    scores = {}
+    for x in iou:
+        scores[iou_name(x)] = 2 * len(slow_pairs(labeled, predicted, x)) / (n + n_found)
+    distance = longest = 0
+    for stretch in slow_bouts(scored, scored):
+        truth, found = (
+            segments([x[t] for t in stretch]) for x in ([y == 1 for y in labels], present)
+        )
+        distance += levenshtein(truth, found)
+        longest += max(len(truth), len(found))
+    scores["edit_score"] = 1 - distance / longest
+    shared = [[bool({*q} & {*p}) for p in predicted] for q in labeled]
+    scores["split_count"] = sum(sum(row) >= 2 for row in shared)
+    scores["merge_count"] = sum(sum(column) >= 2 for column in zip(*shared, strict=True))
+    pairs = slow_pairs(labeled, predicted, min(iou))
+    seen = {-1: False, len(labels): False} | dict(enumerate(scored))
+    onset = [abs(predicted[p][0] - labeled[q][0]) for q, p in pairs if seen[labeled[q][0] - 1]]
+    offset = [abs(predicted[p][-1] - labeled[q][-1]) for q, p in pairs if seen[labeled[q][-1] + 1]]
+    scores["onset_error"] = median(onset) if onset else None
+    scores["offset_error"] = median(offset) if offset else None
+    scores["count_bias"] = abs(n_found - n) / n
+    duration, other = (sum(map(len, b)) / max(len(b), 1) for b in (labeled, predicted))
+    scores["duration_bias"] = abs(other - duration) / duration if predicted else None
+    return scores
+
+
+@settings(max_examples=300, deadline=None)
+@given(tracks, st.data())
+def test_all_scores_are_those_of_a_slow_implementation(text, data):
+    labels = track(text)
+    # Mostly the labels, moved a little: bouts that overlap are what is of interest.
+    noise = data.draw(st.lists(st.integers(0, 5), min_size=len(text), max_size=len(text)))
+    moved = np.roll(labels == 1, data.draw(st.integers(-2, 2)))
+    present = moved ^ (np.array(noise, dtype=int) == 0)
+    expected = slow_scores(labels.tolist(), present.tolist(), IOU)
+    scores = bout_scores(labels, present, iou=IOU)
+    if expected is None:
+        assert np.isnan(list(scores.values())).all()
+        return
+    assert {n: None if np.isnan(x) else x for n, x in scores.items()} == pytest.approx(expected)
+
+
+def test_counts_of_two_videos_are_those_of_both_together():
+    rng = np.random.default_rng(4)
+    labels = [np.repeat(rng.integers(-1, 2, 30), rng.integers(1, 6, 30)) for _ in range(2)]
+    present = [(x == 1) ^ (rng.random(x.size) < 0.1) for x in labels]
+    parts = [count_bouts(x, y, iou=IOU) for x, y in zip(labels, present, strict=True)]
+    joined = count_bouts(
+        np.concatenate([labels[0], [-1], labels[1]]),
+        np.concatenate([present[0], [True], present[1]]), iou=IOU,
+    )  # fmt: skip
+    for one, other, both in zip(parts[0][0], parts[1][0], joined[0], strict=True):
+        assert np.array_equal(one + other, both)
+    for one, other, both in zip(parts[0][1], parts[1][1], joined[1], strict=True):
+        assert np.array_equal(np.concatenate([one, other]), both)

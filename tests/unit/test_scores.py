@@ -17,8 +17,11 @@ METRICS = {
     "n_frames": 580,
     "n_videos": 2,
     "sequence": {
-        "overall": {"f1_macro": score(0.654, 0.123)},
-        "behaviors": {"groom": {"f1": score(0.8)}, "face wash": {"f1": score(None, None)}},
+        "overall": {"f1_macro": score(0.654, 0.123), "bout_f1_50": score(0.4)},
+        "behaviors": {
+            "groom": {"f1": score(0.8) | {"low": 0.71, "high": 0.9}, "bout_f1_50": score(0.55)},
+            "face wash": {"f1": score(None, None) | {"low": None, "high": None}},
+        },
     },
     "feature_extractor": {
         "overall": {"f1_macro": score(0.5)},
@@ -47,12 +50,20 @@ def test_one_table_per_run(results):
     lines = scores.full(results)
     assert lines[:5] == [
         "fast/0/all: F1 on 2 test videos, 580 scored frames",
-        "  behavior        F1  chance  without sequence model",
-        "  groom         0.80    0.10    0.70",
-        "  face wash        -       -    0.30",
-        "  macro mean    0.65    0.12    0.50",
+        "  behavior        F1    95 %     chance  bout F1  without sequence model",
+        "  groom         0.80  0.71-0.90    0.10     0.55    0.70",
+        "  face wash        -      -           -        -    0.30",
+        "  macro mean    0.65      -        0.12     0.40    0.50",
     ]
     assert lines[5:7] == ["", "fast/1/4: F1 on 2 test videos, 580 scored frames"]
+
+
+def test_a_run_without_a_feature_extractor():
+    metrics = {name: value for name, value in METRICS.items() if name != "feature_extractor"}
+    assert scores.table(metrics)[:2] == [
+        "  behavior        F1    95 %     chance  bout F1",
+        "  groom         0.80  0.71-0.90    0.10     0.55",
+    ]
 
 
 def test_without_results_there_are_no_lines(tmp_path):
