@@ -27,9 +27,17 @@ from deg_core.settings import (
     ThresholdSettings,
     from_dict,
 )
-from deg_core.stages import evaluate, postprocess, predict, train_sequence, tune_thresholds
+from deg_core.stages import (
+    choose_postprocessing,
+    evaluate,
+    postprocess,
+    predict,
+    train_sequence,
+    tune_thresholds,
+)
 
 ALONE = "features alone"
+TABLES = ("bouts", "edges", "statistics", "transitions", "examples")  # of evaluate
 SCORES = ("f1_macro", "bout_f1_50")
 
 
@@ -85,17 +93,22 @@ def score(run: Run, settings: SequenceSettings, folder: Path) -> dict[str, Any]:
         videos=run.val, predictions=folder, labels=labels, out=thresholds,
         settings=run.section(ThresholdSettings, "thresholds"),
     )  # fmt: skip
-    short = run.section(PostprocessSettings, "postprocess")
+    chosen = folder / "postprocess.json"
+    choose_postprocessing.run(
+        videos=run.val, predictions=folder, labels=labels, thresholds=thresholds,
+        lengths=run.results / lengths, settings=run.section(PostprocessSettings, "postprocess"),
+        tuning=run.section(ThresholdSettings, "thresholds"), out=chosen,
+    )  # fmt: skip
     for video in run.test:
         postprocess.run(
-            predictions=folder / f"{video}.h5", thresholds=thresholds,
-            lengths=run.results / lengths, settings=short, ethogram=folder / f"{video}.csv",
-            bouts=folder / f"{video}.bouts.csv",
+            predictions=folder / f"{video}.h5", postprocessing=chosen,
+            ethogram=folder / f"{video}.csv", bouts=folder / f"{video}.bouts.csv",
         )  # fmt: skip
     evaluate.run(
         videos=run.test, predictions=folder, ethograms=folder, labels=labels,
-        thresholds=thresholds, lengths=run.results / lengths, out=folder / "metrics.json",
-        settings=run.section(EvaluateSettings, "evaluate"), postprocess=short,
+        postprocessing=chosen, out=folder / "metrics.json",
+        settings=run.section(EvaluateSettings, "evaluate"),
+        **{name: folder / f"{name}.csv" for name in TABLES},
     )  # fmt: skip
     found = read_json(folder / "metrics.json")
     return {

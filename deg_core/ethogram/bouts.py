@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from deg_core.ethogram.groups import relative, strongest
 from deg_core.groups import Groups
-from deg_core.settings import PostprocessSettings
+from deg_core.settings import SmoothingSettings
 
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
@@ -138,13 +138,13 @@ def bout_lengths(labels: ArrayLike) -> IntArray:
     return np.sort(np.diff(runs[complete], axis=1)[:, 0])
 
 
-def removal_length(lengths: Sequence[int] | IntArray, *, settings: PostprocessSettings) -> int:
+def removal_length(lengths: Sequence[int] | IntArray, *, settings: SmoothingSettings) -> int:
     """Return the number of frames up to which bouts and gaps of one behavior are removed.
 
     Parameters
     ----------
     lengths : (n,) int
-        Bout lengths of the training labels, in frames; read by method ``percentile`` only.
+        Bout lengths of the training labels, in frames; of no use to ``min_bout`` and ``none``.
     settings
         Method, percentile of what, and whether the limit itself is removed as well.
 
@@ -212,6 +212,28 @@ def binarize(
     cleaned = found.copy()
     for k, length in enumerate(lengths):
         cleaned[:, k] = remove_short(found[:, k], length=length)
+    return settle(found, cleaned, lengths, groups)
+
+
+def settle(
+    found: BoolArray, cleaned: BoolArray, lengths: Sequence[int], groups: Groups
+) -> BoolArray:
+    """Leave one of each exclusive group where filling gaps made two of them overlap.
+
+    Parameters
+    ----------
+    found, cleaned : (T, K) bool
+        What is present before and after gaps were filled and bouts removed.
+    lengths : (K,) int
+        Longest bout, in frames, that was removed.
+    groups
+        Columns of each exclusive group.
+
+    Returns
+    -------
+    present : (T, K) bool
+        See the notes of `binarize`.
+    """
     # What was found is never pushed aside by what was filled in.
     limits = np.asarray(lengths, dtype=np.float64)
     kept = strongest(cleaned, np.where(found, np.inf, -limits), groups)

@@ -10,8 +10,7 @@ from deg_core.data.arrays import Predictions, read_predictions
 from deg_core.data.labels import read_frame_labels
 from deg_core.data.publish import damage_of, read_json
 from deg_core.errors import StateError
-from deg_core.ethogram.bouts import removal_length
-from deg_core.settings import PostprocessSettings
+from deg_core.ethogram.smoothing import Treatment, treatment
 
 MODELS = ("sequence", "feature_extractor")
 
@@ -51,6 +50,11 @@ def read_scored(
     return predicted, table
 
 
+def models_of(predicted: Predictions) -> tuple[str, ...]:
+    """Name those of `MODELS` that a run has: keypoints and clusters have no feature extractor."""
+    return MODELS if predicted.feature_probabilities.shape[1] else MODELS[:1]
+
+
 def probabilities_of(predicted: Predictions, model: str) -> NDArray[np.float32]:
     """Return (T, K) probabilities of one of `MODELS`."""
     return predicted.probabilities if model == "sequence" else predicted.feature_probabilities
@@ -67,7 +71,7 @@ def read_thresholds(path: Path) -> tuple[list[str], dict[str, list[float]]]:
     Returns
     -------
     behaviors, thresholds
-        The K names, and for each of `MODELS` K thresholds.
+        The K names, and for each of `MODELS` that the run has K thresholds.
 
     Raises
     ------
@@ -77,13 +81,12 @@ def read_thresholds(path: Path) -> tuple[list[str], dict[str, list[float]]]:
     values = read_json(path)
     with damage_of(path):
         names = values["behaviors"]
-        return names, {m: [values[m][name]["threshold"] for name in names] for m in MODELS}
+        found = [model for model in MODELS if model in values]
+        return names, {m: [values[m][name]["threshold"] for name in names] for m in found}
 
 
-def read_limits(
-    path: Path, *, behaviors: Sequence[str], settings: PostprocessSettings
-) -> list[int]:
-    """Return how many frames a bout or a gap may have to be removed, from the training labels.
+def read_lengths(path: Path, *, behaviors: Sequence[str]) -> list[list[int]]:
+    """Return the lengths of the training bouts of each behavior, in frames.
 
     Parameters
     ----------
@@ -91,13 +94,11 @@ def read_limits(
         JSON file of bout_lengths.
     behaviors
         The K names that it must have.
-    settings
-        Which bouts are too short.
 
     Returns
     -------
-    list of int
-        K numbers of frames.
+    list of list of int
+        For each behavior, ascending.
 
     Raises
     ------
@@ -107,8 +108,59 @@ def read_limits(
     values = read_json(path)
     with damage_of(path):
         check_behaviors(path, values["behaviors"], behaviors)
-        lengths = values["lengths"]
-        return [removal_length(lengths[name], settings=settings) for name in behaviors]
+        return [[int(n) for n in values["lengths"][name]] for name in behaviors]
+
+
+def read_treatments(path: Path) -> tuple[list[str], dict[str, list[Treatment]]]:
+    """Return how probabilities become bouts.
+
+    Parameters
+    ----------
+    path
+        JSON file of choose_postprocessing.
+
+    Returns
+    -------
+    behaviors, treatments
+        The K names, and for each of `MODELS` that the run has K treatments.
+
+    Raises
+    ------
+    StateError
+        If the file is damaged.
+    """
+    values = read_json(path)
+    with damage_of(path):
+        names = values["behaviors"]
+        chosen = {m: [values[m][name] for name in names] for m in MODELS if m in values}
+        if "sequence" not in chosen:
+            raise KeyError("sequence")
+        return names, {
+            model: [treatment(one["method"], **one["parameters"]) for one in each]
+            for model, each in chosen.items()
+        }
+
+
+def thresholds_in_use(path: Path) -> list[float]:
+    """Return the sequence model's thresholds, which postprocessing may have moved.
+
+    Parameters
+    ----------
+    path
+        JSON file of choose_postprocessing.
+
+    Returns
+    -------
+    list of float
+        One of each of the K behaviors; with hysteresis the upper one.
+
+    Raises
+    ------
+    StateError
+        If the file is damaged.
+    """
+    _, chosen = read_treatments(path)
+    return [one.threshold for one in chosen["sequence"]]
 
 
 def check_behaviors(path: Path, names: Sequence[str], expected: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from deg_core.data.publish import publish_json
 from deg_core.errors import StateError
 from deg_core.ethogram.thresholds import tune
 from deg_core.settings import ThresholdSettings
-from deg_core.stages.scored import MODELS, check_behaviors, probabilities_of, read_scored
+from deg_core.stages.scored import check_behaviors, models_of, probabilities_of, read_scored
 
 
 def run(
@@ -56,7 +56,7 @@ def run(
         "videos": list(videos),
         "n_frames": int((table >= 0).any(axis=1).sum()),
     }
-    for model in MODELS:
+    for model in models_of(read[0][0]):
         values = np.concatenate([probabilities_of(p, model) for p, _ in read])
         result[model] = tune(
             table, values, behaviors=behaviors, settings=settings,

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from scored_runs import clean, measure_bouts, predictions_of, tune, write_inputs
+from scored_runs import choose, clean, measure_bouts, predictions_of, tune, write_inputs
 
 from deg_core.data.arrays import write_predictions
 from deg_core.errors import StateError
-from deg_core.settings import PostprocessSettings
+from deg_core.settings import BehaviorSmoothing, PostprocessSettings
 
 
 @pytest.fixture
@@ -31,6 +31,7 @@ def results(tmp_path):
     present[8:11, 0] = 1  # three frames: not shorter
     present[15, 1] = 1
     write_predictions(folder / "m3.h5", predictions_of(present, 0))
+    choose(tmp_path)
     return tmp_path
 
 
@@ -57,28 +58,51 @@ def test_ethogram_and_bouts(results):
 def test_settings_decide_what_is_too_short(results):
     inclusive = PostprocessSettings(inclusive=True)
     nothing = PostprocessSettings(method="none")
-    kept = [
-        pd.read_csv(clean(results, "m3", settings=settings)[1])[["behavior", "start_frame"]]
-        for settings in (inclusive, nothing)
-    ]
+    kept = []
+    for settings in (inclusive, nothing):
+        choose(results, settings=settings)
+        kept.append(pd.read_csv(clean(results, "m3")[1])[["behavior", "start_frame"]])
     # Inclusive: the bout of three frames goes as well, and so does rear's, of one.
     assert kept[0].empty
     assert kept[1].to_numpy().tolist() == [["groom", 3], ["groom", 8], ["rear", 15]]
 
 
-@pytest.mark.parametrize("file", ["all.json", "all.lengths.json"])
-def test_other_behaviors(results, file):
-    path = results / "thresholds/fast/0" / file
+FILE = "thresholds/fast/0/all.postprocess.json"
+
+
+def test_another_behavior_may_be_treated_otherwise(results):
+    each = [BehaviorSmoothing(behavior="groom", method="stitch", max_gap=3, min_bout=2)]
+    choose(results, settings=PostprocessSettings(per_behavior=tuple(each)))
+    bouts = pd.read_csv(clean(results, "m3")[1])
+    # groom's gap of 3 frames is filled; rear still has the percentile filter.
+    assert bouts[["behavior", "start_frame", "stop_frame"]].to_numpy().tolist() == [
+        ["groom", 3, 11],
+        ["rear", 15, 16],
+    ]
+
+
+def test_other_behaviors(results):
+    path = results / FILE
     values = json.loads(path.read_text()) | {"behaviors": ["rear", "groom"]}
     path.write_text(json.dumps(values))
-    with pytest.raises(StateError, match=rf"{file}: has the behaviors rear, groom"):
+    with pytest.raises(StateError, match=r"all.postprocess.json: has the behaviors rear, groom"):
         clean(results, "m3")
 
 
-@pytest.mark.parametrize("file", ["all.json", "all.lengths.json"])
-@pytest.mark.parametrize("text", ["{}", '{"behaviors"'])
-def test_damaged_json(results, file, text):
-    (results / "thresholds/fast/0" / file).write_text(text)
-    with pytest.raises(StateError, match=rf"{file}: .*delete it and run again"):
-        clean(results, "m3")
+def test_damaged_json(results):
+    good = json.loads((results / FILE).read_text())
+    groom = good["sequence"]["groom"]
+    odd = [
+        groom | {"method": "guess"},
+        groom | {"parameters": {"threshold": None, "length": 2}},
+        groom | {"parameters": {"threshold": 1.5, "length": 2}},
+        groom | {"parameters": {"threshold": 0.5, "length": -1}},
+        groom | {"parameters": {"threshold": 0.5, "size": 1}},
+        {"method": "none"},
+    ]
+    texts = [json.dumps(good | {"sequence": good["sequence"] | {"groom": one}}) for one in odd]
+    for text in ["{}", '{"behaviors"', *texts]:
+        (results / FILE).write_text(text)
+        with pytest.raises(StateError, match=r"all.postprocess.json: .*delete it and run again"):
+            clean(results, "m3")
     assert not (results / "ethograms").exists()
