@@ -13,6 +13,7 @@ from deg_core.errors import ConfigError
 S = TypeVar("S")
 AUTO = "auto"
 COUNT_OR_AUTO = int | Literal["auto"]
+COUNTS_OR_AUTO = tuple[int, ...] | Literal["auto"]
 
 
 def setting(default: Any, text: str, **limits: Any) -> Any:
@@ -103,6 +104,8 @@ def from_dict(cls: type[S], values: Mapping[str, Any]) -> S:
 def _convert(kind: Any, value: Any) -> Any:
     if is_dataclass(kind):
         return from_dict(kind, value)
+    if kind == COUNTS_OR_AUTO:
+        return value if value == AUTO else _convert(tuple[int, ...], value)
     if get_origin(kind) is tuple:
         return tuple(_convert(get_args(kind)[0], item) for item in value)
     # JSON Schema takes 5.0 for an integer; Python's ranges do not.
@@ -139,7 +142,8 @@ def _schema_of_type(kind: Any, limits: Mapping[str, Any]) -> dict[str, Any]:
         return {"enum": list(get_args(kind))}
     if kind == (str | None):
         return {"type": ["string", "null"]}
-    if kind == COUNT_OR_AUTO:
-        return {"anyOf": [{"type": "integer", **limits}, {"enum": [AUTO]}]}
+    if kind in (COUNT_OR_AUTO, COUNTS_OR_AUTO):
+        counts = int if kind == COUNT_OR_AUTO else tuple[int, ...]
+        return {"anyOf": [_schema_of_type(counts, limits), {"enum": [AUTO]}]}
     names = {int: "integer", float: "number", str: "string", bool: "boolean"}
     return {"type": names[kind], **limits}

@@ -5,6 +5,7 @@ that order is left only as far as needed to have every behavior in every part.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -13,14 +14,17 @@ from operator import or_
 from typing import Any
 
 from deg_core.division import Division, divide
-from deg_core.errors import ConfigError
+from deg_core.errors import ConfigError, StateError
 from deg_core.presets import DEFAULT_PRESETS, resolve
-from deg_core.settings import SplitSettings, from_dict
+from deg_core.settings import SplitSettings, from_dict, to_json
 from deg_core.table import Video, fixed_parts
 
 FINAL = "final"
 ALL = "all"
+RUN = ["preset", "split", "n_train"]  # columns that name a run in tables
 PARTS = ("test", "val", "train")  # in hash order, the first groups are tested with
+LETTERS = {"train": "t", "val": "v", "test": "e"}  # of a part in `pack`; "-" is none
+SIZES = (1, 2, 4, 8, 12, 16)  # of the training part, for a sweep of `auto`
 
 # positive frames of each behavior, per labeled video
 Positive = Mapping[str, Mapping[str, int]]
@@ -72,13 +76,16 @@ class Run:
         return f"{self.preset}/{self.split}/{self.n_train}"
 
 
-def runs(config: Mapping[str, Any]) -> list[Run]:
+def runs(config: Mapping[str, Any], n_train: Mapping[str, int] | None = None) -> list[Run]:
     """List the runs that a configuration asks for.
 
     Parameters
     ----------
     config
         A configuration that was checked.
+    n_train
+        Number of training videos of each split, for a sweep of ``auto``; without, all of `SIZES`
+        are listed.
     """
     presets = config.get("presets") or DEFAULT_PRESETS
     splits = from_dict(SplitSettings, resolve(config, "splits"))
@@ -91,9 +98,16 @@ def runs(config: Mapping[str, Any]) -> list[Run]:
             Run(preset, split, str(size))
             for preset in sweep["presets"] or presets
             for split in numbers
-            for size in sweep["train_sizes"]
+            for size in _sizes_of_sweep(sweep["train_sizes"], (n_train or {}).get(split))
         ),
     ]
+
+
+def _sizes_of_sweep(chosen: Sequence[int] | str, n_train: int | None) -> Sequence[int]:
+    """Return the sizes to try; ``auto`` leaves out those that a split of n videos does not have."""
+    if isinstance(chosen, str):
+        return [size for size in SIZES if n_train is None or size < n_train]
+    return chosen
 
 
 def plan(
@@ -121,14 +135,60 @@ def plan(
         If a split is impossible (see `partition`), or smaller than a size of the sweep.
     """
     settings = from_dict(SplitSettings, resolve(config, "splits"))
-    wanted = runs(config)
     splits = {
         split: partition(
             videos, positive, split=split, behaviors=config["behaviors"], settings=settings
         )
-        for split in dict.fromkeys(run.split for run in wanted)
+        for split in dict.fromkeys(run.split for run in runs(config))
     }
+    wanted = runs(config, {split: len(parts.train) for split, parts in splits.items()})
     return {run: _shorten(splits[run.split], run) for run in wanted}
+
+
+def pack(splits: Mapping[str, Parts], parts: Sequence[str] = PARTS) -> str:
+    """Write which video is in which part of each split, as one line of JSON.
+
+    A video's id stands there once, with a letter per split: of 2,000 videos and 20 splits that is
+    less than an argument of a command may have, which lists of ids are not.
+
+    Parameters
+    ----------
+    splits
+        The parts of each split.
+    parts
+        Which of them are told; a video in none of these is left out.
+    """
+    found: dict[str, list[str]] = {}
+    for place, divided in enumerate(splits.values()):
+        for part in parts:
+            for video in getattr(divided, part):
+                found.setdefault(video, ["-"] * len(splits))[place] = LETTERS[part]
+    videos = {video: "".join(letters) for video, letters in found.items()}
+    return to_json({"splits": list(splits), "videos": videos})
+
+
+def unpack(text: str) -> dict[str, dict[str, list[str]]]:
+    """Read what `pack` wrote: split to the videos of each part, by name; others are empty.
+
+    Raises
+    ------
+    StateError
+        If it is something else.
+    """
+    try:
+        packed = json.loads(text)
+        return {
+            split: {
+                part: sorted(v for v, found in packed["videos"].items() if found[place] == letter)
+                for part, letter in LETTERS.items()
+            }
+            for place, split in enumerate(packed["splits"])
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise StateError(
+            f"--parts: expected a JSON object of splits and of each video's letters, got "
+            f"{text[:40]}; run the stage with Snakemake."
+        ) from error
 
 
 def _shorten(parts: Parts, run: Run) -> Parts:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deg_core.errors import ConfigError
+from deg_core.errors import ConfigError, StateError
 from deg_core.settings import SplitSettings
-from deg_core.splits import ALL, FINAL, Parts, Run, partition, plan, runs
+from deg_core.splits import ALL, FINAL, Parts, Run, pack, partition, plan, runs, unpack
 from deg_core.table import Video
 
 BOTH = {"groom": 20, "rear": 20}
@@ -351,9 +351,71 @@ def test_size_of_the_sweep_that_is_too_large():
     )
 
 
+def test_automatic_sizes_of_the_sweep_are_smaller_than_the_training_part():
+    config = CONFIG | {"sweep": {"train_sizes": "auto", "presets": ["lite"]}}
+    for n, expected in (
+        (5, ["1", "2"]),
+        (7, ["1", "2", "4"]),
+        (30, ["1", "2", "4", "8", "12", "16"]),
+    ):
+        videos = lab(n)  # of 5, 3 train; of 7, 5; of 30, 18
+        planned = plan(config, videos, {v.video: BOTH for v in videos})
+        for split in ("0", "1"):
+            swept = [run for run in planned if run.split == split and run.n_train != ALL]
+            assert [run.n_train for run in swept] == expected
+            whole = planned[Run("lite", split, ALL)]
+            for run in swept:  # nested, and judged by the same videos
+                size = int(run.n_train)
+                assert planned[run] == Parts(whole.train[:size], whole.val, whole.test)
+
+
+def test_automatic_sizes_where_the_training_part_is_not_known():
+    config = {"behaviors": ["groom"], "sweep": {"train_sizes": "auto"}}
+    assert [run.n_train for run in runs(config)] == ["all", "1", "2", "4", "8", "12", "16"]
+
+
 def test_settings_of_the_splits_reach_them():
     videos = lab(5)
     config = {"behaviors": ["groom"], "splits": {"test": 0, "val": 0.4, "seed": 7}}
     (parts,) = plan(config, videos, {v.video: BOTH for v in videos}).values()
     assert parts == divide(videos, behaviors=("groom",), test=0.0, val=0.4, seed=7)
     assert sizes(parts) == (3, 2, 0)
+
+
+# --- as an argument of a stage
+
+
+def test_parts_are_packed_and_unpacked():
+    splits = {"0": Parts(("m2", "m1"), ("m3",), ("m4",)), FINAL: Parts(("m4",), ("m1",), ())}
+    assert unpack(pack(splits)) == {
+        "0": {"train": ["m1", "m2"], "val": ["m3"], "test": ["m4"]},
+        FINAL: {"train": ["m4"], "val": ["m1"], "test": []},
+    }
+    some = unpack(pack(splits, ("train", "test")))
+    assert some[FINAL] == {"train": ["m4"], "val": [], "test": []}
+    assert unpack(pack({})) == {}
+
+
+def test_what_does_not_matter_changes_no_argument():
+    one, other = Parts(("m1", "m2"), ("m3",), ()), Parts(("m2", "m1"), ("m3",), ())
+    assert pack({"0": one}) == pack({"0": other})
+    assert pack({"0": one}, ["train"]) == pack({"0": Parts(("m1", "m2"), ("m4",), ())}, ["train"])
+
+
+def test_two_thousand_videos_in_twenty_splits_fit_into_an_argument():
+    names = [f"mouse{number:04d}_day1_cam2" for number in range(2000)]
+    splits = {
+        str(i): Parts(tuple(names[400:]), tuple(names[:200]), tuple(names[200:400]))
+        for i in range(20)
+    }
+    # Linux: 128 KiB for one argument, and Snakemake hands a whole command to the shell as one.
+    assert len(pack(splits)) < 100_000
+    assert len(unpack(pack(splits))["19"]["train"]) == 1600
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", '{"splits": ["0"], "videos": {"m1": ""}}', '{"splits": 1}']
+)
+def test_text_that_is_no_packed_parts(text):
+    with pytest.raises(StateError, match="--parts: expected"):
+        unpack(text)
