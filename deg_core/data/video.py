@@ -7,6 +7,7 @@ Reads any file that FFmpeg reads, through PyAV, and folders of numbered images; 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 
 import av
@@ -120,8 +121,16 @@ def probe(path: Path, *, image_fps: float = IMAGE_FPS) -> VideoInfo:
         raise VideoError(f"{path}: no permission to read it; mend the file's mode.") from error
 
 
-def decode(info: VideoInfo) -> Iterator[Frame]:
+def decode(info: VideoInfo, *, first: int = 0, step: int = 1) -> Iterator[Frame]:
     """Give the frames of a video in the order in which they are shown.
+
+    Parameters
+    ----------
+    info
+        The video.
+    first, step
+        Number of the first frame to give, and of every how many; the others are decoded, since
+        only counting finds a frame for sure, but not converted.
 
     Raises
     ------
@@ -130,8 +139,8 @@ def decode(info: VideoInfo) -> Iterator[Frame]:
     VideoError
         If a frame differs in size from the first, or an image in size or number of channels.
     """
-    frames = _decode_folder(info) if info.path.is_dir() else _decode_file(info)
-    for number, frame in enumerate(frames):
+    read = _decode_folder if info.path.is_dir() else _decode_file
+    for number, frame in zip(count(first, step), read(info, first, step), strict=False):
         if frame.image.shape != (info.height, info.width, info.channels):
             raise VideoError(
                 f"{info.path}: frame {number} is {_size_text(frame.image.shape)}, the first is "
@@ -256,13 +265,14 @@ def _duration(container: av.container.InputContainer, stream: av.VideoStream) ->
     return math.nan
 
 
-def _decode_file(info: VideoInfo) -> Iterator[Frame]:
+def _decode_file(info: VideoInfo, first: int, step: int) -> Iterator[Frame]:
     number = 0
     with _open(info.path) as container:
         stream = _stream_of(container, info.path)
         try:
             for picture in container.decode(stream):
-                yield _to_frame(picture)
+                if number >= first and (number - first) % step == 0:
+                    yield _to_frame(picture)
                 number += 1
         except (FFmpegError, OSError) as error:
             raise BrokenVideo(
@@ -271,8 +281,9 @@ def _decode_file(info: VideoInfo) -> Iterator[Frame]:
             ) from error
 
 
-def _decode_folder(info: VideoInfo) -> Iterator[Frame]:
-    for number, path in enumerate(find_images(info.path).paths):
+def _decode_folder(info: VideoInfo, first: int, step: int) -> Iterator[Frame]:
+    paths = find_images(info.path).paths
+    for number, path in islice(enumerate(paths), first, None, step):
         yield Frame(read_image(path), number / info.fps, (number + 1) / info.fps)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from deg_core.errors import ConfigError, StateError
 from deg_core.progress import log
-from deg_core.project import scores, workflow
+from deg_core.project import scores, verdicts, workflow
 from deg_core.project.folder import open_project, quoted
 
 
@@ -16,7 +16,7 @@ def report(
     environment: Mapping[str, str],
     options: Sequence[str] = (),
 ) -> int:
-    """Write the report of a project and print the scores of its runs.
+    """Write the report of a project; print the scores of its runs, and what to trust.
 
     Parameters
     ----------
@@ -55,6 +55,7 @@ def report(
             f"{folder}: results for the report are missing; "
             f"`deg run {quoted(folder)}` computes them."
         ) from error
-    print("\n".join(scores.full(folder / "results")))
+    results = folder / "results"
+    print("\n".join([*scores.full(results), *verdicts.lines(results)]))
     log(f"{page}: written; it opens in any browser, offline.")
     return 0

@@ -14,12 +14,18 @@ from deg_core.declared import from_json as from_json
 from deg_core.declared import schema_of as schema_of
 from deg_core.declared import to_dict as to_dict
 from deg_core.declared import to_json as to_json
+from deg_core.settings.baselines import ClusterSettings as ClusterSettings
+from deg_core.settings.baselines import KeypointSettings as KeypointSettings
+from deg_core.settings.ethogram import AutoSettings as AutoSettings
+from deg_core.settings.ethogram import BehaviorSmoothing as BehaviorSmoothing
 from deg_core.settings.ethogram import EvaluateSettings as EvaluateSettings
 from deg_core.settings.ethogram import FigureSettings as FigureSettings
 from deg_core.settings.ethogram import PostprocessSettings as PostprocessSettings
+from deg_core.settings.ethogram import SmoothingSettings as SmoothingSettings
 from deg_core.settings.ethogram import SplitSettings as SplitSettings
 from deg_core.settings.ethogram import SweepSettings as SweepSettings
 from deg_core.settings.ethogram import ThresholdSettings as ThresholdSettings
+from deg_core.settings.quality import QualitySettings as QualitySettings
 from deg_core.settings.sequence import SequenceSettings as SequenceSettings
 from deg_core.settings.training import AugmentSettings as AugmentSettings
 from deg_core.settings.training import ExtractSettings as ExtractSettings
@@ -38,11 +44,14 @@ SECTIONS: dict[str, type] = {
     "flow": FlowSettings,
     "features": FeatureSettings,
     "extract": ExtractSettings,
+    "keypoints": KeypointSettings,
+    "clusters": ClusterSettings,
     "sequence": SequenceSettings,
     "thresholds": ThresholdSettings,
     "postprocess": PostprocessSettings,
     "splits": SplitSettings,
     "sweep": SweepSettings,
     "evaluate": EvaluateSettings,
+    "quality": QualitySettings,
     "figures": FigureSettings,
 }

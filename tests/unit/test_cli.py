@@ -10,7 +10,7 @@ import types
 import pytest
 
 import deg_core
-from deg_core import cli, flags
+from deg_core import cli, commands, flags
 from deg_core.errors import ConfigError, Interrupted
 from deg_core.versions import VERSIONS
 
@@ -137,10 +137,10 @@ def test_a_closed_pipe_is_no_fault():
 
 
 def test_threads_reach_the_numeric_libraries_before_they_are_imported(monkeypatch):
-    for name in cli.THREAD_VARIABLES:
+    for name in commands.THREAD_VARIABLES:
         monkeypatch.setenv(name, "7")
     cli.limit_threads(["--model", "x", "--threads", "2"])
-    assert [os.environ[name] for name in cli.THREAD_VARIABLES] == ["2", "2", "2"]
+    assert [os.environ[name] for name in commands.THREAD_VARIABLES] == ["2", "2", "2"]
 
 
 @pytest.mark.parametrize("words", [[], ["--threads", "two"], ["--threads="]])

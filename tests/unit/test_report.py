@@ -23,6 +23,47 @@ def asked(monkeypatch):
     return asked
 
 
+def write_tables(folder, *, flag="look"):
+    summary = folder / "results" / "summary"
+    summary.mkdir(parents=True)
+    (summary / "verdicts.csv").write_text(
+        "preset,split,n_train,behavior,verdict,reason\n"
+        "lite,0,all,groom,usable,Fine.\nlite,0,all,站立,not tested,None.\n"
+        'fast,0,all,groom,usable,"Good, too."\n'
+    )
+    rows = f"lite,0,all,m1,size,{flag}\nlite,0,all,m1,contrast,{flag}\nlite,0,all,m2,size,ok\n"
+    (summary / "quality.csv").write_text(f"preset,split,n_train,video,check,flag\n{rows}")
+
+
+def test_verdicts_and_flags_are_printed(folder, asked, capsys):
+    write_tables(folder)
+    report.report(folder, out=None, environment=os.environ)
+    assert capsys.readouterr().out.splitlines() == [
+        "scores of p",
+        "",
+        "lite/0/all: what to trust",
+        "  groom  usable: Fine.",
+        "  站立     not tested: None.",
+        "  videos unlike those of the training: m1",
+        "",
+        "fast/0/all: what to trust",
+        "  groom  usable: Good, too.",
+    ]
+
+
+def test_without_a_flag_no_video_is_named(folder, asked, capsys):
+    write_tables(folder, flag="ok")
+    report.report(folder, out=None, environment=os.environ)
+    assert "unlike" not in capsys.readouterr().out
+
+
+def test_a_damaged_table_is_told(folder, asked):
+    write_tables(folder)
+    (folder / "results" / "summary" / "quality.csv").write_text("video\nm1\n")
+    with pytest.raises(StateError, match=r"quality\.csv: damaged"):
+        report.report(folder, out=None, environment=os.environ)
+
+
 @pytest.mark.parametrize("name", [None, "deep/er/my page.html"])
 def test_a_page_is_written_and_scores_printed(folder, tmp_path, asked, capsys, name):
     out = tmp_path / name if name else None
