@@ -13,11 +13,12 @@ RUN = {"preset": "fast", "split": "0", "n_train": "all"}
 MODELS = ("sequence", "feature_extractor")
 
 
-def write_video(folder, *, behaviors, n_frames=300, fps=25.0, labels=None, bouts=True):
-    """Write one video's predictions, ethogram, thresholds and labels; return their paths.
+def write_video(folder, *, behaviors, n_frames=300, fps=25.0, labels=None, bouts=True, low=None):
+    """Write one video's predictions, ethogram, postprocessing and labels; return their paths.
 
     ``labels`` (T, K) is what a person says, the same bouts as the model's if None. The model sees a
     bout of 20 frames in every 100, later for later behaviors; none if ``bouts`` is false.
+    ``low`` is the lower of two thresholds, hysteresis.
     """
     k = len(behaviors)
     phase = (np.arange(n_frames)[:, None] + 7 * np.arange(k)) % 100  # (T, K)
@@ -26,7 +27,7 @@ def write_video(folder, *, behaviors, n_frames=300, fps=25.0, labels=None, bouts
     paths = {
         "predictions": folder / "predictions.h5",
         "ethogram": folder / "ethogram.csv",
-        "thresholds": folder / "thresholds.json",
+        "postprocessing": folder / "postprocess.json",
         "labels": folder / "labels.csv",
     }
     write_predictions(
@@ -34,8 +35,11 @@ def write_video(folder, *, behaviors, n_frames=300, fps=25.0, labels=None, bouts
         Predictions(probabilities, probabilities, fps, tuple(behaviors), "d" * 64),
     )
     publish_csv(paths["ethogram"], ethogram_table(present, behaviors=behaviors, fps=fps))
-    chosen = {name: {"threshold": 0.5, "f1": 1.0} for name in behaviors}
-    publish_json(paths["thresholds"], {"behaviors": list(behaviors), "sequence": chosen})
+    own = {"method": "percentile", "parameters": {"threshold": 0.5, "length": 0}}
+    if low is not None:
+        own = {"method": "hysteresis", "parameters": {"threshold": 0.5, "low": low, "length": 0}}
+    used = {"behaviors": list(behaviors), "sequence": dict.fromkeys(behaviors, own)}
+    publish_json(paths["postprocessing"], used)
     write_frame_labels(
         paths["labels"], behaviors, present.astype(int) if labels is None else labels
     )

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 TOLERANCE = {
     "train_flow": 2e-3, "train_flow.examples": 5e-3, "train_features": 5e-5,
     "train_features.joint": 1e-3, "train_features.resnet": 2e-3, "train_sequence": 2e-5,
-    "example": 1e-3,
+    "example": 1e-3, "advise": 1e-2, "quantize": 2e-2,
 }  # fmt: skip
 OTHERWISE = 1e-4
 SMALLEST = 1e-6  # below which a float is as good as 0

@@ -12,11 +12,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import figure_inputs
 import golden_inputs as inputs
+import h5py
 import numpy as np
 import pandas as pd
 import videos
 from golden_figures import case_figures  # noqa: F401
+from golden_report import (  # noqa: F401
+    case_check_quality,
+    case_describe,
+    case_judge,
+    case_quality_reference,
+    case_report_pages,
+    case_summarize_quality,
+)
+from golden_study import (  # noqa: F401
+    case_advise,
+    case_compare_raters,
+    case_compare_runs,
+    case_summarize_raters,
+)
+from tracker_files import frame_of, write_csv, write_sleap
 
 from deg_core.data.arrays import read_features, read_predictions
 from deg_core.data.publish import publish_json
@@ -25,10 +42,14 @@ from deg_core.data.video import FrameStore
 from deg_core.example.render import VIDEOS, VideoSpec, labels_of, render_frames, table_text
 from deg_core.models import files
 from deg_core.settings import (
+    AutoSettings,
+    BehaviorSmoothing,
+    ClusterSettings,
     EvaluateSettings,
     ExtractSettings,
     FeatureSettings,
     ImportSettings,
+    KeypointSettings,
     LabelSettings,
     PostprocessSettings,
     StatsSettings,
@@ -36,14 +57,22 @@ from deg_core.settings import (
 )
 from deg_core.stages import (
     bout_lengths,
+    choose_postprocessing,
     evaluate,
     extract_features,
+    import_keypoints,
     import_labels,
     import_video,
+    map_clusters,
     merge_stats,
     postprocess,
     predict,
+    predict_clusters,
+    quantize,
     summarize,
+    summarize_flow,
+    summarize_labels,
+    summarize_postprocessing,
     train_features,
     train_flow,
     train_sequence,
@@ -197,6 +226,34 @@ def case_train_features(folder: Path) -> Digest:
     return found
 
 
+def case_quantize(folder: Path) -> Digest:
+    inputs.write_project(folder)
+    flow = inputs.write_flow(folder / "flow.pt")
+    model = inputs.write_extractor(folder / "features.pt", flow)
+    quantize.run(
+        train_videos=inputs.TRAIN, val_videos=inputs.VAL, imports=folder / "import",
+        labels=folder / "labels", backgrounds=folder / "stats", flow=flow, features=model,
+        max_loss=1.0, threads=1, out=folder / "q.xml", record=folder / "q.run.json",
+    )  # fmt: skip
+    record = json.loads((folder / "q.run.json").read_text())
+    extract_features.run(
+        store=folder / "import/g3.h5", background=folder / "stats/g3.background.png", flow=flow,
+        features=model, quantized=folder / "q.xml", out=folder / "q.h5", threads=1,
+        settings=ExtractSettings(precision="int8"),
+    )  # fmt: skip
+    features = read_features(folder / "q.h5")
+    return {
+        "drawn": {name: record[name] for name in ("windows", "frames", "size")},
+        "exact": record["scores"]["fp32"]["average_precision_macro"],
+        "cosine": record["cosine"],
+        # Single numbers of int8 say less on another processor, whose weights may have a bit less.
+        "norms": {
+            name: float(np.linalg.norm(getattr(features, name)))
+            for name in ("spatial", "flow", "logits")
+        },
+    }
+
+
 def case_extract_features(folder: Path) -> Digest:
     inputs.write_project(folder)
     flow = inputs.write_flow(folder / "flow.pt")
@@ -250,6 +307,61 @@ def case_predict(folder: Path) -> Digest:
     return found | {"feature_extractor": summary(predicted.feature_probabilities)}
 
 
+# --- keypoints and clusters
+
+
+def case_import_keypoints(folder: Path) -> Digest:
+    likelihood = 0.5 + inputs.noise("likelihood", 40, 7, 1)
+    points = np.concatenate([100 * inputs.noise("points", 40, 7, 2), likelihood], axis=-1)
+    store = videos.write_store(folder / "v.h5", inputs.frames_of("g1"), fps=inputs.FPS)
+    with h5py.File(store, "r+") as file:
+        file.attrs.update(source_height=100, source_width=80)
+    found, files_of = {}, {
+        "deeplabcut": write_csv(folder / "k.csv", frame_of(points)),
+        "sleap": write_sleap(folder / "s.h5", points[None]),
+    }  # fmt: skip
+    for name, path in files_of.items():
+        import_keypoints.run(
+            keypoints=path, store=store, out=folder / "k.h5", settings=KeypointSettings()
+        )
+        features = read_features(folder / "k.h5")
+        found[name] = {"digest": features.digest, "features": summary(features.spatial)}
+    return found
+
+
+def write_clusters(folder: Path) -> None:
+    """Write labels and clusters of all videos; clusters follow the labels in most frames."""
+    inputs.write_project(folder)
+    for video in inputs.FRAMES:
+        other = inputs.noise(video, inputs.FRAMES[video]) < 0.2
+        names = inputs.labels_of(video) @ [1, 2] + other
+        text = "".join(f"{t},{name}\n" for t, name in enumerate(names))
+        (folder / f"{video}.csv").write_text(f"frame,cluster\n{text}")
+
+
+def map_to(folder: Path, **settings: Any) -> Digest:
+    map_clusters.run(
+        videos=inputs.TRAIN, clusters=[folder / f"{video}.csv" for video in inputs.TRAIN],
+        labels=folder / "labels", settings=ClusterSettings(**settings), out=folder / "map.json",
+    )  # fmt: skip
+    return json.loads((folder / "map.json").read_text())
+
+
+def case_map_clusters(folder: Path) -> Digest:
+    write_clusters(folder)
+    return {"share": map_to(folder), "majority": map_to(folder, mapping="majority")}
+
+
+def case_predict_clusters(folder: Path) -> Digest:
+    write_clusters(folder)
+    map_to(folder)
+    predict_clusters.run(
+        clusters=folder / "g3.csv", store=folder / "import/g3.h5", mapping=folder / "map.json",
+        out=folder / "p.h5",
+    )  # fmt: skip
+    return summary(read_predictions(folder / "p.h5").probabilities)
+
+
 # --- bouts and scores
 
 
@@ -268,6 +380,31 @@ def case_bout_lengths(folder: Path) -> Digest:
     return json.loads((folder / "l.json").read_text())
 
 
+def choose_with(folder: Path, settings: PostprocessSettings, **tuning: Any) -> Digest:
+    choose_postprocessing.run(
+        videos=list(inputs.FRAMES), predictions=folder / "predictions", labels=folder / "labels",
+        thresholds=folder / "thresholds.json", lengths=folder / "lengths.json", settings=settings,
+        tuning=ThresholdSettings(**tuning), out=folder / "c.json",
+    )  # fmt: skip
+    return json.loads((folder / "c.json").read_text())
+
+
+def case_choose_postprocessing(folder: Path) -> Digest:
+    inputs.write_scored(folder)
+    bold = AutoSettings(min_bouts=1, margin=0.1)
+    each = [
+        BehaviorSmoothing(behavior="bright", method="hysteresis"),
+        BehaviorSmoothing(behavior="move", method="stitch", max_gap=3, min_bout=4),
+    ]
+    median = PostprocessSettings(method="median", percentile=30.0)
+    return {
+        "median": choose_with(folder, median),
+        "each": choose_with(folder, PostprocessSettings(per_behavior=tuple(each))),
+        "auto": choose_with(folder, PostprocessSettings(method="auto", auto=bold)),
+        "joint": choose_with(folder, PostprocessSettings(method="auto", auto=bold), joint=True),
+    }
+
+
 def case_postprocess(folder: Path) -> Digest:
     inputs.write_scored(folder)
     found = {}
@@ -276,10 +413,10 @@ def case_postprocess(folder: Path) -> Digest:
         "min_bout": PostprocessSettings(method="min_bout", min_bout=3, inclusive=True),
         "none": PostprocessSettings(method="none"),
     }.items():
+        choose_with(folder, settings)
         postprocess.run(
-            predictions=folder / "predictions/g1.h5", thresholds=folder / "thresholds.json",
-            lengths=folder / "lengths.json", settings=settings, ethogram=folder / "e.csv",
-            bouts=folder / "b.csv",
+            predictions=folder / "predictions/g1.h5", postprocessing=folder / "c.json",
+            ethogram=folder / "e.csv", bouts=folder / "b.csv",
         )  # fmt: skip
         bouts = pd.read_csv(folder / "b.csv")
         found[name] = {
@@ -293,14 +430,17 @@ def case_postprocess(folder: Path) -> Digest:
 
 def case_evaluate(folder: Path) -> Digest:
     inputs.write_scored(folder)
+    tables = ("bouts", "edges", "statistics", "transitions", "examples")
+    choose_with(folder, PostprocessSettings(percentile=30.0))
     evaluate.run(
         videos=list(inputs.FRAMES), predictions=folder / "predictions",
         ethograms=folder / "ethograms", labels=folder / "labels",
-        thresholds=folder / "thresholds.json", lengths=folder / "lengths.json",
-        settings=EvaluateSettings(shuffles=5), postprocess=PostprocessSettings(percentile=30.0),
-        out=folder / "m.json",
+        postprocessing=folder / "c.json", settings=EvaluateSettings(shuffles=5),
+        out=folder / "m.json", **{name: folder / f"{name}.csv" for name in tables},
     )  # fmt: skip
-    return without_curves(json.loads((folder / "m.json").read_text()))
+    return without_curves(json.loads((folder / "m.json").read_text())) | {
+        name: exact((folder / f"{name}.csv").read_text()) for name in tables
+    }
 
 
 def without_curves(value: Any) -> Any:
@@ -318,14 +458,39 @@ def without_curves(value: Any) -> Any:
 def case_summarize(folder: Path) -> Digest:
     inputs.write_results(folder)
     summarize.run(
-        runs=["fast/0/all", "fast/final/all"], tested=["fast/0/all"], results=folder,
-        out=folder / "summary",
+        runs=["fast/0/all", "fast/final/all"], tested=["fast/0/all"],
+        trainings='{"fast": ["features", "sequence"]}', results=folder,
+        benchmarks=folder / "benchmarks", out=folder / "summary",
     )  # fmt: skip
     tables = sorted((folder / "summary").glob("*.csv"))
     return {
         path.stem: {"rows": len(pd.read_csv(path)), "text": exact(path.read_text())}
         for path in tables
     }
+
+
+def case_summarize_flow(folder: Path) -> Digest:
+    examples = figure_inputs.write_examples(folder / "x.npz")
+    summarize_flow.run(examples=examples, out=folder / "out.npz")
+    with np.load(folder / "out.npz") as file:
+        return {name: exact(file[name].tobytes()) for name in sorted(file.files)}
+
+
+def case_summarize_labels(folder: Path) -> Digest:
+    inputs.write_project(folder)
+    summarize_labels.run(
+        groups='{"g1": "cage", "g2": "cage", "g3": "alone"}', labels=folder / "labels",
+        imports=folder / "import", out=folder / "data.csv",
+    )  # fmt: skip
+    return {"data": pd.read_csv(folder / "data.csv").to_dict("list")}
+
+
+def case_summarize_postprocessing(folder: Path) -> Digest:
+    inputs.write_scored(folder)
+    found = choose_with(folder, PostprocessSettings(percentile=30.0))
+    publish_json(folder / "fast/0/all.postprocess.json", found)
+    summarize_postprocessing.run(runs=["fast/0/all"], thresholds=folder, out=folder / "p.csv")
+    return {"text": exact((folder / "p.csv").read_text())}
 
 
 def case_example(folder: Path) -> Digest:

@@ -4,6 +4,7 @@ The bytes of an SVG also depend on matplotlib's version, which no user's results
 """
 
 import importlib
+import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 
 import figure_inputs
 import numpy as np
+import study_tables
 
 BEHAVIORS = ["bright", "move"]
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
@@ -46,20 +48,31 @@ def case_figures(folder: Path) -> dict[str, Any]:
         },
         "figure_learning_curves": run
         | {"history": figure_inputs.write_history(folder / "h.csv", epochs=5)},
-        "figure_performance": {"metrics": metrics},
         "figure_thresholds": run | {
             "curves": figure_inputs.write_curves(folder / "u.csv", behaviors=behaviors),
             "metrics": metrics,
         },
     }  # fmt: skip
+    names = sorted(path.stem for path in SCRIPTS.glob("figure_*.py"))
     found = {}
     with drawn() as figures:
-        assert sorted(arguments) == sorted(path.stem for path in SCRIPTS.glob("figure_*.py"))
+        arguments |= {name: of_study(name, folder) for name in names if name not in arguments}
+        assert sorted(arguments) == names
         for name, chosen in arguments.items():
             draw = getattr(importlib.import_module(name), name)
             draw(out=folder / "unused.svg", **chosen)
             found[name] = figure_digest(figures.pop())
     return found
+
+
+def of_study(name: str, folder: Path) -> dict[str, Any]:
+    """Write the tables of an invented study that a figure is drawn from; return its arguments."""
+    study = study_tables.Study(sizes=(2,), raters=("anna", "ben"))
+    given = {"preset": "fast", "behaviors": list(study.behaviors)}
+    wanted = inspect.signature(getattr(importlib.import_module(name), name)).parameters
+    tables = [key for key in wanted if key not in {*given, "out"}]
+    paths = study_tables.write_study(folder / "study", study, tables)
+    return {key: (given | paths)[key] for key in wanted if key != "out"}
 
 
 def figure_digest(figure: Any) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """The figure scripts: every figure from small inputs, twice, and the cases at the edges."""
 
 import importlib
+import inspect
+import json
 import re
 import runpy
 import sys
@@ -12,19 +14,24 @@ import figure_inputs as inputs
 import numpy as np
 import pandas as pd
 import pytest
+import study_tables
+from matplotlib.figure import Figure
 from scored_runs import BEHAVIORS as SCORED
-from scored_runs import clean, write_inputs, write_run
+from scored_runs import TRAININGS, clean, write_inputs, write_run, write_trainings
 
-from deg_core.stages import criterion, summarize, train_flow
+from deg_core.errors import StateError
+from deg_core.stages import compare_runs, criterion, summarize, summarize_raters, train_flow
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 NAMES = [path.stem for path in sorted(SCRIPTS.glob("figure_*.py"))]
 style = importlib.import_module("style")
+tables = importlib.import_module("tables")
 MODULES = {name: importlib.import_module(name) for name in NAMES}
 BEHAVIORS = ["walk", "rear"]
 ODD = ["_rest", "cost $5 & <more>", "毛づくろい（顔）", "NA", "1"]
 MANY = [f"sniffs the {i}th part of the other animal's tail" for i in range(40)]
+STUDY = study_tables.Study(presets=("fast", "lite"), sizes=(2,), raters=("anna", "ben"))
 WRITERS = {
     "figure_confusion": lambda f: {
         "confusion": inputs.write_confusion(
@@ -40,9 +47,6 @@ WRITERS = {
     "figure_learning_curves": lambda f: {
         "history": inputs.write_history(f / "history.csv", epochs=5), **inputs.RUN
     },
-    "figure_performance": lambda f: {
-        "metrics": inputs.write_metrics(f / "metrics.csv", behaviors=BEHAVIORS)
-    },
     "figure_thresholds": lambda f: {
         "curves": inputs.write_curves(f / "curves.csv", behaviors=BEHAVIORS),
         "metrics": inputs.write_metrics(f / "metrics.csv", behaviors=BEHAVIORS),
@@ -51,10 +55,28 @@ WRITERS = {
 }  # fmt: skip
 
 
+def of_study(name, folder):
+    """Write the tables of a study that a figure is drawn from; return its arguments."""
+    given = {"preset": "fast", "behaviors": list(STUDY.behaviors)}
+    wanted = [key for key in inspect.signature(figure_of(name)).parameters if key != "out"]
+    paths = study_tables.write_study(folder, STUDY, [key for key in wanted if key not in given])
+    return {key: (given | paths)[key] for key in wanted}
+
+
+def figure_of(name):
+    """Return the function of a script that draws its figure."""
+    return getattr(MODULES[name], name)
+
+
+def arguments_of(name, folder):
+    """Write what a figure is drawn from; return the arguments."""
+    return WRITERS[name](folder) if name in WRITERS else of_study(name, folder)
+
+
 def draw(name, folder, **arguments):
     """Draw a figure; return its file."""
     out = folder / f"{name}.svg"
-    getattr(MODULES[name], name)(out=out, **arguments)
+    figure_of(name)(out=out, **arguments)
     return out
 
 
@@ -67,15 +89,14 @@ def words(path):
 # --- all figures
 
 
-def test_every_script_has_its_case():
-    assert sorted(WRITERS) == NAMES
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_every_script_has_its_rule_and_caption(name):
-    rules = (SCRIPTS.parent / "rules" / "figures.smk").read_text()
+    files = sorted((SCRIPTS.parent / "rules").glob("figures_*.smk"))
+    rules = "\n\n\n".join(path.read_text() for path in files)
     rule = rules.partition(f"\nrule {name}:\n")[2].partition("\n\n\n")[0]
     assert "style=STYLE," in rule  # an edited style redraws
+    if name != "figure_ethogram":  # nothing but the summary is needed
+        assert set(re.findall(r"results/(?!figures)\w+", rule)) == {"results/summary"}
     assert f'"../scripts/{name}.py"' in rule
     assert f'caption="../report/{name}.rst"' in rule
     caption = (SCRIPTS.parent / "report" / f"{name}.rst").read_text()
@@ -85,7 +106,7 @@ def test_every_script_has_its_rule_and_caption(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_redrawing_gives_the_same_bytes(name, tmp_path):
-    arguments = WRITERS[name](tmp_path)
+    arguments = arguments_of(name, tmp_path)
     first = draw(name, tmp_path, **arguments).read_bytes()
     assert draw(name, tmp_path, **arguments).read_bytes() == first
     assert b"<svg" in first
@@ -97,7 +118,7 @@ def test_redrawing_gives_the_same_bytes(name, tmp_path):
 def test_own_matplotlib_settings_change_nothing(name, tmp_path):
     import matplotlib as mpl
 
-    arguments = WRITERS[name](tmp_path)
+    arguments = arguments_of(name, tmp_path)
     first = draw(name, tmp_path, **arguments).read_bytes()
     own = {"font.size": 20, "axes.facecolor": "black", "svg.fonttype": "path", "figure.dpi": 33}
     with mpl.rc_context(own):
@@ -108,16 +129,18 @@ def test_own_matplotlib_settings_change_nothing(name, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_snakemake_call(name, tmp_path):
     """Under Snakemake, a script draws what its function draws, and leaves an empty log."""
-    arguments = WRITERS[name](tmp_path)
+    arguments = arguments_of(name, tmp_path)
     expected = draw(name, tmp_path, **arguments).read_bytes()
+    behaviors = json.dumps(arguments.get("behaviors"), ensure_ascii=False)
     run = {**inputs.RUN, "video": "m1"} if name == "figure_ethogram" else arguments
     given = {key: str(path) for key, path in arguments.items() if isinstance(path, Path)}
     if "labels" in given:
         given["labels"] = [given["labels"]]  # from an input function
     job = SimpleNamespace(
-        input=Inputs(given), output=[str(tmp_path / "again.svg")], log=[str(tmp_path / "log")],
+        input=Inputs(given | {"style": ["style.py"]}),
+        output=[str(tmp_path / "again.svg")], log=[str(tmp_path / "log")],
         wildcards={k: v for k, v in run.items() if isinstance(v, str)},
-        params=SimpleNamespace(part="test", version=1),
+        params=SimpleNamespace(part="test", version=1, behaviors=behaviors),
     )  # fmt: skip
     job.wildcards = Inputs(job.wildcards)
     runpy.run_path(str(SCRIPTS / f"{name}.py"), {"snakemake": job}, run_name="__main__")
@@ -140,34 +163,37 @@ def test_failure_is_logged(tmp_path):
 
 
 def test_figures_of_what_the_stages_write(tmp_path):
-    """The tables of `summarize` and the files above it are what the figures read."""
+    """The tables of the stages, and the files above them, are what the figures read."""
     write_run(tmp_path)
     write_inputs(tmp_path)
-    history = "epoch,step,lr,train_loss,val_loss,val_f1_macro,seconds\n1,9,0.1,2.0,1.5,,3\n"
-    for stage in ("flow/fast", "features/fast/0/all", "sequence/fast/0/all"):
-        path = tmp_path / "models" / f"{stage}.history.csv"
-        path.parent.mkdir(parents=True)
-        path.write_text(history)
-    tables = tmp_path / "summary"
-    summarize.run(runs=["fast/0/all"], tested=["fast/0/all"], results=tmp_path, out=tables)
-    clean(tmp_path, "m3")
-    run = inputs.RUN
-    draw("figure_performance", tmp_path, metrics=tables / "metrics.csv")
-    draw("figure_confusion", tmp_path, confusion=tables / "confusion.csv", **run)
-    draw("figure_learning_curves", tmp_path, history=tables / "history.csv", **run)
-    thresholds = draw(
-        "figure_thresholds", tmp_path, curves=tables / "curves.csv",
-        metrics=tables / "metrics.csv", **run,
+    summary, runs = tmp_path / "summary", ["fast/0/all"]
+    write_trainings(tmp_path, *runs)
+    summarize.run(
+        runs=runs, tested=runs, trainings=TRAININGS, results=tmp_path,
+        benchmarks=tmp_path / "none", out=summary,
     )  # fmt: skip
-    assert set(SCORED) <= set(words(thresholds))
+    compare_runs.run(
+        metrics=summary / "metrics.csv", behaviors=list(SCORED), out=summary / "tests.csv"
+    )
+    summarize_raters.run(runs=[], raters=tmp_path, out=summary / "raters.csv")
+    clean(tmp_path, "m3")
+    run = {**inputs.RUN, "behaviors": list(SCORED)}
+    for name in NAMES:
+        wanted = [key for key in inspect.signature(figure_of(name)).parameters if key != "out"]
+        paths = {key: summary / f"{key}.csv" for key in wanted if key not in run}
+        if name != "figure_flow" and all(path.exists() for path in paths.values()):
+            drawn = draw(name, tmp_path, **paths, **{key: run[key] for key in wanted if key in run})
+            if "behaviors" in wanted and name != "figure_raters":  # one person labeled
+                assert set(SCORED) <= set(words(drawn)), name
     ethogram = draw(
         "figure_ethogram", tmp_path, video="m3", run="fast/0/all",
         predictions=tmp_path / "predictions/fast/0/all/m3.h5",
         ethogram=tmp_path / "ethograms/fast/0/all/m3.csv",
-        thresholds=tmp_path / "thresholds/fast/0/all.json", labels=tmp_path / "labels/m3.csv",
+        postprocessing=tmp_path / "thresholds/fast/0/all.postprocess.json",
+        labels=tmp_path / "labels/m3.csv",
     )  # fmt: skip
     # 10 of 120 frames are unknown.
-    assert any("92% labelled" in text for text in words(ethogram))
+    assert any("92% labeled" in text for text in words(ethogram))
 
 
 # --- style
@@ -211,7 +237,7 @@ def test_number():
 def test_read_summary_keeps_names_that_look_like_something_else(tmp_path):
     names = ["NA", "1", "nan", "1e5"]
     path = inputs.write_metrics(tmp_path / "m.csv", behaviors=names, value=np.nan)
-    table = style.read_summary(path, metric="f1", model="sequence")
+    table = tables.read_summary(path, metric="f1", model="sequence")
     assert table["behavior"].tolist() == [*names, "background"]
     assert table["split"].tolist() == ["0"] * 5
     assert table["value"].isna().all()
@@ -219,8 +245,6 @@ def test_read_summary_keeps_names_that_look_like_something_else(tmp_path):
 
 
 def test_saved_outlines_are_short(tmp_path):
-    from matplotlib.figure import Figure
-
     with style.drawing():
         figure = Figure(figsize=(1, 1))
         axes = figure.add_axes((0, 0, 1, 1))
@@ -247,7 +271,37 @@ def test_ethogram_scores(tmp_path):
     paths = inputs.write_video(tmp_path, behaviors=["walk"], labels=labels)
     texts = words(ethogram(tmp_path, paths, part="val"))
     assert {"walk", "m1 (val)", "human", "model", "probability", "F1 0.40", "> 0.50"} <= set(texts)
-    assert "run r, 50% labelled, macro F1 0.40 over 1 of 1 behaviors" in texts
+    assert "run r, 50% labeled, macro F1 0.40 over 1 of 1 behaviors" in texts
+
+
+def dashed(folder, **changes):
+    """Return the heights, probabilities, of the dashed lines of one behavior."""
+    module = MODULES["figure_ethogram"]
+    paths = inputs.write_video(folder, behaviors=["walk"], **changes)
+    (used,) = module._treatments(paths["postprocessing"], ["walk"])
+    nothing = np.zeros(300, np.float32)
+    row = module.Row("walk", "#000000", None, nothing > 0, nothing, used)
+    axes = Figure().subplots()
+    clock = module.Clock.of(300, fps=25.0, n_behaviors=1)
+    module._draw_probability(axes, row, 0.0, clock)
+    lines = [line for line in axes.lines if line.get_linestyle() == "--"]
+    return [1 - line.get_ydata()[0] / 2 for line in lines]
+
+
+def test_ethogram_shows_the_thresholds_in_use(tmp_path):
+    assert dashed(tmp_path) == [0.5]
+    assert dashed(tmp_path, low=0.2) == pytest.approx([0.5, 0.2])
+    texts = words(ethogram(tmp_path, inputs.write_video(tmp_path, behaviors=["walk"], low=0.45)))
+    assert {"> 0.50", "> 0.45"} <= set(texts)
+    texts = words(ethogram(tmp_path, inputs.write_video(tmp_path, behaviors=["walk"], low=0.5)))
+    assert texts.count("> 0.50") == 1  # both are one
+
+
+def test_ethogram_of_damaged_thresholds(tmp_path):
+    paths = inputs.write_video(tmp_path, behaviors=["walk"])
+    paths["postprocessing"].write_text('{"sequence": {"walk": {"threshold": 0.5}}}')
+    with pytest.raises(StateError, match=r"postprocess\.json"):
+        ethogram(tmp_path, paths)
 
 
 def test_ethogram_without_labels(tmp_path):
@@ -263,7 +317,7 @@ def test_ethogram_of_unknown_labels_only(tmp_path):
     paths = inputs.write_video(tmp_path, behaviors=BEHAVIORS, labels=unknown)
     path = ethogram(tmp_path, paths)
     assert words(path).count("F1 –") == 2
-    assert "run r, 0% labelled, macro F1 – over 0 of 2 behaviors" in words(path)
+    assert "run r, 0% labeled, macro F1 – over 0 of 2 behaviors" in words(path)
     assert "<pattern" in path.read_text()  # the hatching
 
 
@@ -417,7 +471,7 @@ def test_confusion_shares_are_of_rows(tmp_path):
     assert {"6,000", "2,000", "5", "15", "walk", "human", "model"} <= set(texts)
 
 
-def test_confusion_without_a_labelled_frame(tmp_path):
+def test_confusion_without_a_labeled_frame(tmp_path):
     texts = confusion(tmp_path, {"walk": (80, 20, 0, 0)})
     assert texts.count("–") == 2
     assert {"80%", "20%"} <= set(texts)
@@ -427,59 +481,6 @@ def test_confusion_without_a_labelled_frame(tmp_path):
 def test_confusion_of_many_behaviors(behaviors, tmp_path):
     counts = dict.fromkeys([*behaviors, "background"], (1, 2, 3, 4))
     assert confusion(tmp_path, counts).count("present") >= 2 * len(behaviors)
-
-
-# --- performance
-
-
-def performance(folder, *, behaviors=BEHAVIORS, **changes):
-    path = inputs.write_metrics(folder / "metrics.csv", behaviors=behaviors, **changes)
-    return words(draw("figure_performance", folder, metrics=path))
-
-
-def test_performance_of_several_runs(tmp_path):
-    runs = [
-        {"preset": preset, "split": split, "n_train": n_train}
-        for preset in ("fast", "lite")
-        for split in ("0", "1", "2")
-        for n_train in ("2", "all")
-    ]
-    texts = performance(tmp_path, runs=runs)
-    for preset in ("fast", "lite"):
-        assert {f"{preset}, 2 training videos", f"{preset}, all training videos"} <= set(texts)
-    assert texts.count("(3 splits)") == 4
-
-
-def test_performance_marks(tmp_path):
-    """Mean, error bar and chance lie where the table says."""
-    from matplotlib.figure import Figure
-
-    module = MODULES["figure_performance"]
-    rows = pd.DataFrame({"value": [0.4, 0.6, np.nan], "chance": [0.1, 0.3, np.nan]})
-    axes = Figure().subplots()
-    module._draw_mark(axes, rows, 0.0, "#000000", "white")
-    by_marker = {line.get_marker(): line.get_xdata().tolist() for line in axes.lines}
-    assert by_marker["o"] == [0.5]
-    assert by_marker["."] == [0.4, 0.6]
-    assert by_marker["|"] == pytest.approx([0.2])
-    (bar,) = axes.collections
-    # Standard deviation 0.1414 over the root of 2: the standard error is 0.1.
-    assert bar.get_segments()[0][:, 0].tolist() == pytest.approx([0.4, 0.6])
-
-
-def test_performance_of_undefined_scores(tmp_path):
-    texts = performance(tmp_path, value=np.nan, chance=np.nan)
-    assert texts.count("not in the test labels") == 3  # walk, rear and their mean
-
-
-def test_performance_without_a_tested_run(tmp_path):
-    assert "no run has a test part" in performance(tmp_path, runs=[])
-
-
-@pytest.mark.parametrize("behaviors", [["walk"], ODD, MANY], ids=["one", "odd", "many"])
-def test_performance_of_many_behaviors(behaviors, tmp_path):
-    texts = performance(tmp_path, behaviors=behaviors)
-    assert {style.short(name, 28) for name in behaviors} <= set(texts)
 
 
 # --- flow

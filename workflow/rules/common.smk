@@ -8,11 +8,12 @@ from deg_core.config import check_config
 from deg_core.data.labels import positive_frames
 from deg_core.errors import DegError
 from deg_core.groups import to_text
-from deg_core.presets import DEFAULT_PRESETS, PER_PRESET, resolve
+from deg_core.presets import DEFAULT_PRESETS, PER_PRESET, resolve, source_of
 from deg_core.settings import SECTIONS, changed, to_json
+from deg_core.sources import check_sources
 from deg_core.splits import ALL, FINAL, plan
 from deg_core.starting import check_weights, weights_file
-from deg_core.table import check_usable, is_drawn, read_videos, size_of
+from deg_core.table import check_usable, drawing_of, is_drawn, read_videos, size_of
 from deg_core.versions import VERSIONS
 
 # Jobs run the `deg` of this Python's environment, also if that is not activated.
@@ -26,6 +27,7 @@ def read_project():
     table = Path(settings.get("videos", "videos.tsv"))
     videos = read_videos(table, project=Path())
     check_usable(videos, table, project=Path(), drawn=drawn_into(settings))
+    check_sources(settings, videos, table)
     annotator = resolve(settings, "labels")["annotator"]
     positive = {
         video.video: positive_frames(
@@ -60,7 +62,13 @@ RUNS = list(PLAN)
 FULL_RUNS = [run for run in RUNS if run.n_train == ALL]
 TESTED_RUNS = [run for run in RUNS if PLAN[run].test]
 INFERRING_RUNS = [run for run in FULL_RUNS if run.split == FINAL] or FULL_RUNS
-SUMMARY = expand("results/summary/{table}.csv", table=["metrics", "curves", "confusion", "history"])
+# Tables that `evaluate` writes for each run, and `summarize` puts together.
+DESCRIBED = ["bouts", "edges", "statistics", "transitions"]
+TABLES = [
+    *["metrics", "over_splits", "curves", "confusion", "calibration", "history", "models"],
+    *[*DESCRIBED, "examples"],
+]
+SUMMARY = expand("results/summary/{table}.csv", table=TABLES)
 
 
 wildcard_constraints:
@@ -99,6 +107,11 @@ def labels_of(wildcards):
     return str(VIDEOS[wildcards.video].labels)
 
 
+def rater_labels_of(wildcards):
+    """Input function: the label files of a run's test videos, as people wrote them."""
+    return [str(VIDEOS[video].labels) for video in videos_of(wildcards, "test")]
+
+
 def per_video(pattern, *parts):
     """Input function: one file for each video of the parts of the wildcards' run."""
 
@@ -122,12 +135,16 @@ def weights_of(section):
 # --- parameters
 
 
-def settings_of(section):
-    """Parameter: what a section changes against the defaults, as one line of JSON."""
+def settings_of(section, but=()):
+    """Parameter: what a section changes against the defaults, as one line of JSON.
+
+    Keys that only another rule uses are left out.
+    """
 
     def text(wildcards):
         preset = wildcards.preset if section in PER_PRESET else None
         values = resolve(SETTINGS, section, preset)
+        values = {key: value for key, value in values.items() if key not in but}
         if section == "labels":
             values["behaviors"] = SETTINGS["behaviors"]
         return to_json(changed(SECTIONS[section], values))
@@ -155,7 +172,7 @@ def identity_of_raw(wildcards):
     video = VIDEOS[wildcards.video]
     if is_drawn(video, drawn_into(SETTINGS)):
         # It may have to be drawn yet, and must be the same to Snakemake before and after.
-        return f"drawn from seed {SETTINGS['example']['seed']}"
+        return f"drawn from {drawing_of(SETTINGS['example'])}"
     return f"{size_of(video.path)} bytes or images"
 
 

@@ -1,4 +1,4 @@
-"""The bundled example draws its videos; included only where config.yaml has `example`."""
+"""The bundled example and the studies draw their videos; only where config.yaml has `example`."""
 
 
 rule render_example:
@@ -15,10 +15,14 @@ rule render_example:
         runtime=minutes(10),
     params:
         seed=SETTINGS["example"]["seed"],
+        scene=SETTINGS["example"].get("scene", "mouse"),
+        n_frames=SETTINGS["example"].get("n_frames", 800),
         version=VERSIONS["example"],
     shell:
         "deg render-example"
         " --video {wildcards.video}"
         " --seed {params.seed}"
+        " --scene {params.scene}"
+        " --n-frames {params.n_frames}"
         " --out {output.video:q}"
         " &> {log:q}"

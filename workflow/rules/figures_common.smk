@@ -1,20 +1,71 @@
 """Which figures there are, and the functions that tell their rules inputs and labels; no rule."""
 
+from deg_core.data.labels import annotators
+
 ETHOGRAMS = resolve(SETTINGS, "figures")["ethograms"]
-STYLE = str(Path(workflow.basedir, "workflow", "scripts", "style.py"))
+SCRIPTS = ["style", "tables", "marks"]
+STYLE = [str(Path(workflow.basedir, "workflow", "scripts", f"{name}.py")) for name in SCRIPTS]
+BEHAVIORS = to_json(SETTINGS["behaviors"])
+
+# Runs whose scores figures of a preset show: all training videos, and test videos.
+SHOWN_RUNS = [run for run in FULL_RUNS if run in TESTED_RUNS]
+SHOWN_PRESETS = list(dict.fromkeys(run.preset for run in SHOWN_RUNS))
+OF_A_PRESET = ["behaviors", "examples", "bouts", "edges", "transitions", "calibration"]
 
 
-def all_figures():
-    """List every figure, in the order in which a reader looks at them."""
-    files = ["results/figures/performance.svg"] if TESTED_RUNS else []
-    runs = {"confusion": TESTED_RUNS, "thresholds": RUNS, "learning_curves": RUNS}
-    for kind, drawn in runs.items():
-        files += [f"results/figures/{kind}/{run.name}.svg" for run in drawn]
+def study_figures():
+    """List the figures of the study, all of them drawn from the summary, in a reader's order."""
+    single = {
+        "data": LABELED,
+        "performance": TESTED_RUNS,
+        "comparison": len(SHOWN_PRESETS) > 1,
+        "sequence_gain": any(run in LOOKING_RUNS for run in SHOWN_RUNS),
+        "training_size": TESTED_RUNS != SHOWN_RUNS,
+        "advice": TESTED_RUNS != SHOWN_RUNS,
+        "models": RUNS,
+    }
+    some = {"raters": has_raters(), "postprocessing": has_choice()}
+    kinds = [*OF_A_PRESET, *(kind for kind, shown in some.items() if shown)]
+    files = {
+        "{name}": {"name": [name for name, shown in single.items() if shown]},
+        "{kind}/{preset}": {"kind": kinds, "preset": SHOWN_PRESETS},
+        "flow/{preset}": {"preset": LOOKING_PRESETS},
+    }
+    made = [expand(f"results/figures/{file}.svg", **values) for file, values in files.items()]
+    return sum(made, figures_of(FULL_RUNS))
+
+
+def figures_of(runs):
+    """List the figures of single runs that are drawn from the summary."""
+    drawn = {"confusion": TESTED_RUNS, "thresholds": RUNS, "learning_curves": TRAINED_RUNS}
+    return [
+        f"results/figures/{kind}/{run.name}.svg"
+        for kind, having in drawn.items()
+        for run in runs
+        if run in having
+    ]
+
+
+def other_figures():
+    """List the figures of the sweep's runs, and the ethograms, which need predictions, too."""
+    files = figures_of([run for run in RUNS if run not in FULL_RUNS])
     for run in FULL_RUNS:
         videos = drawn_videos_of(run)
         files += expand("results/figures/ethograms/{run}/{video}.svg", run=run.name, video=videos)
-    presets = dict.fromkeys(run.preset for run in RUNS) or PRESETS
-    return files + expand("results/figures/flow/{preset}.svg", preset=presets)
+    return files
+
+
+def has_raters():
+    """Tell whether any test video was labeled by several people."""
+    videos = dict.fromkeys(video for run in SHOWN_RUNS for video in PLAN[run].test)
+    return any(len(annotators(VIDEOS[video].labels)) > 1 for video in videos)
+
+
+def has_choice():
+    """Tell whether the postprocessing of any behavior is chosen on validation."""
+    settings = resolve(SETTINGS, "postprocess")
+    own = [one.get("method") for one in settings["per_behavior"]]
+    return "auto" in [settings["method"], *own]
 
 
 def drawn_videos_of(run):
@@ -30,15 +81,17 @@ def frame_labels_of(wildcards):
     return expand("results/labels/{video}.csv", video=labeled)
 
 
-def part_of(wildcards):
-    """Parameter: the part in which the wildcards' run uses a video; empty if in none."""
-    parts = [p for p in ("train", "val", "test") if wildcards.video in videos_of(wildcards, p)]
-    return " and ".join(parts)
-
-
 def about_ethogram(wildcards):
     """Labels of an ethogram in the report."""
-    return {"video": wildcards.video, "part": part_of(wildcards) or "new"}
+    return {"video": wildcards.video, "part": used_for(wildcards)}
 
 
-FIGURES = all_figures()
+def about_run(figure):
+    """Labels of one run's figure in the report."""
+    names = {"preset": "{preset}", "split": "{split}", "training videos": "{n_train}"}
+    return {"figure": figure} | names
+
+
+STUDY_FIGURES = study_figures()
+FIGURES = STUDY_FIGURES + other_figures()
+FLOW_EXAMPLES = expand("results/summary/flow/{preset}.npz", preset=LOOKING_PRESETS)

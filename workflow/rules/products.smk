@@ -1,9 +1,20 @@
 """What the targets ask for: every file that any stage makes; no rule."""
 
+STUDY = expand(
+    "results/summary/{table}.csv", table=["raters", "learning", "advice", "tests", "postprocessing"]
+)
+
 
 def products():
-    """List every file that any stage makes: the target, see the rules `all` and `figures`."""
-    return products_of(RUNS) + (SUMMARY if RUNS else []) + FIGURES
+    """List every file that any stage makes: the target, see the rule `all`."""
+    data = ["results/summary/data.csv"] if LABELED else []
+    return (
+        products_of(RUNS)
+        + (SUMMARY + STUDY + REPORT if RUNS else [])
+        + data
+        + FLOW_EXAMPLES
+        + FIGURES
+    )
 
 
 def products_of(runs):
@@ -16,8 +27,12 @@ def products_of(runs):
         "results/stats/rgb.json",
         *expand(
             "results/models/flow/{preset}{part}",
-            preset=presets,
+            preset=[preset for preset in presets if preset in LOOKING_PRESETS],
             part=[".pt", ".history.csv", ".run.json", ".examples.npz"],
+        ),
+        *expand(
+            "results/keypoints/{video}.h5",
+            video=VIDEOS if any(preset in KEYPOINT_PRESETS for preset in presets) else [],
         ),
     ]
     for run in runs:
@@ -27,21 +42,29 @@ def products_of(runs):
 
 def products_of_run(run):
     """List every file that the stages make for one run."""
-    predicted = videos_of(run, "predicted")
+    predicted, looking = videos_of(run, "predicted"), run in LOOKING_RUNS
     extracted = dict.fromkeys([*videos_of(run, "train", "val"), *predicted])
-    tested = [run.name] if run in TESTED_RUNS else []
+    tested, checked = [run.name] if run in TESTED_RUNS else [], run in CHECKED_RUNS
+    mapped = [".json"] if run.preset in CLUSTER_PRESETS else []
     files = {
         "results/models/{stage}/{run}{part}": {
-            "stage": ["features", "sequence"],
+            "stage": TRAININGS[SOURCES[run.preset]],
             "part": [".pt", ".history.csv", ".run.json"],
         },
-        "results/features/{run}/{video}.h5": {"video": extracted},
+        "results/models/quantized/{run}{part}": {"part": QUANTIZED_PARTS if looking else []},
+        "results/models/clusters/{run}{part}": {"part": mapped},
+        "results/features/{run}/{video}.h5": {"video": extracted if looking else []},
         "results/predictions/{run}/{video}.h5": {"video": predicted},
-        "results/thresholds/{run}{part}": {"part": [".json", ".lengths.json"]},
+        "results/thresholds/{run}{part}": {"part": [".json", ".lengths.json", ".postprocess.json"]},
         "results/ethograms/{run}/{video}{part}": {
             "video": predicted,
             "part": [".csv", ".bouts.csv"],
         },
+        "results/quality/{run}.reference{part}": {"part": [".npz", ".json"] if checked else []},
+        "results/quality/{run}/{video}.json": {"video": VIDEOS if checked else []},
     }
     made = [expand(pattern, run=run.name, **values) for pattern, values in files.items()]
-    return sum(made, expand("results/metrics/{run}.json", run=tested))
+    tables = [f".{table}.csv" for table in [*DESCRIBED, "examples"]]
+    scores = expand("results/metrics/{run}{part}", run=tested, part=[".json", *tables])
+    raters = expand("results/raters/{run}.csv", run=tested)
+    return sum(made, scores + raters)

@@ -1,4 +1,4 @@
-"""One run's confusion on the test part: labelled against predicted frames of each behavior.
+"""One run's confusion on the test part: labeled against predicted frames of each behavior.
 
 Reads summary/confusion.csv; writes one SVG.
 """
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import style
+import tables
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ def figure_confusion(*, confusion: Path, out: Path, preset: str, split: str, n_t
     StateError
         If the figure cannot be written.
     """
-    rows = style.read_summary(
+    rows = tables.read_summary(
         confusion, preset=preset, split=split, n_train=n_train, model="sequence"
     )
     across = min(ACROSS, len(rows))

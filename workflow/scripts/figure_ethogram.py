@@ -1,7 +1,7 @@
 """One video's ethogram: human labels, predicted bouts and probabilities of every behavior.
 
-Reads predictions/RUN/{video}.h5, ethograms/RUN/{video}.csv, thresholds/RUN.json and, where the
-video is labelled, labels/{video}.csv; writes one SVG.
+Reads predictions/RUN/{video}.h5, ethograms/RUN/{video}.csv, thresholds/RUN.postprocess.json and,
+where the video is labeled, labels/{video}.csv; writes one SVG.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 
 from deg_core.data.arrays import read_predictions
 from deg_core.data.labels import read_frame_labels
-from deg_core.data.publish import read_json
+from deg_core.data.publish import damage_of, read_json
 from deg_core.ethogram.bouts import intervals
 from deg_core.ethogram.frame_metrics import count, frame_scores
+from deg_core.ethogram.smoothing import Treatment, treatment
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 10.0, 2.35, 0.75, 0.6, 0.45  # inches
 LANE = 0.14  # inches; labels and bouts have one lane each, the probability two
 GAP = 0.9  # lanes between two behaviors
+APART = 0.32  # in probability, between what is written beside two thresholds
+DASHES = (0, (4, 3))
 LONG_S = 1800.0  # from which on minutes read better than seconds
 
 
@@ -62,11 +65,16 @@ class Row:
     human: NDArray[np.int8] | None  # (T,) 1 present, 0 absent, -1 unknown
     present: NDArray[np.bool_]  # (T,)
     probability: NDArray[np.float32]  # (T,)
-    threshold: float
+    treatment: Treatment  # with the thresholds in use
+
+    @property
+    def thresholds(self) -> list[float]:
+        """What a bout has to exceed somewhere and, with hysteresis, wherever it is."""
+        return sorted({self.treatment.threshold, self.treatment.low}, reverse=True)
 
     @property
     def f1(self) -> float:
-        """F1 over the scored frames; NaN where the behavior is never labelled."""
+        """F1 over the scored frames; NaN where the behavior is never labeled."""
         if self.human is None:
             return np.nan
         return float(frame_scores(count(self.human, self.present))["f1"])
@@ -76,12 +84,12 @@ def figure_ethogram(
     *,
     predictions: Path,
     ethogram: Path,
-    thresholds: Path,
+    postprocessing: Path,
     out: Path,
     video: str,
     run: str,
     labels: Path | None = None,
-    part: str = "",
+    part: str = "new",
 ) -> None:
     """Draw what a person and the model saw in one video.
 
@@ -91,8 +99,8 @@ def figure_ethogram(
         HDF5 file with the probabilities.
     ethogram
         Table of the predicted behaviors, one row per frame.
-    thresholds
-        JSON file with the run's thresholds.
+    postprocessing
+        JSON file with the run's postprocessing: the thresholds in use, which may not be the tuned.
     out
         SVG file to write.
     video, run
@@ -100,7 +108,7 @@ def figure_ethogram(
     labels
         Table of the human labels, one row per frame; None for a video without labels.
     part
-        What the run used the video for (``train``, ``val``, ``test``); empty if for nothing.
+        What the run used the video for: ``train``, ``val``, ``test``, or ``new`` if for nothing.
 
     Raises
     ------
@@ -111,7 +119,7 @@ def figure_ethogram(
     names = list(predicted.behaviors)
     present = pd.read_csv(ethogram)[names].to_numpy(bool)  # (T, K)
     human = _human(labels, names)
-    chosen = read_json(Path(thresholds))["sequence"]
+    treatments = _treatments(Path(postprocessing), names)
     rows = [
         Row(
             name=name,
@@ -119,14 +127,21 @@ def figure_ethogram(
             human=None if human is None else human[:, k],
             present=present[:, k],
             probability=predicted.probabilities[:, k],
-            threshold=chosen[name]["threshold"],
+            treatment=treatments[k],
         )
         for k, name in enumerate(names)
     ]
     with style.drawing():
         figure = _draw(rows, fps=predicted.fps)
-        _title(figure, rows, f"{video}{f' ({part})' if part else ''}", run)
+        _title(figure, rows, video if part == "new" else f"{video} ({part})", run)
         style.save(figure, out)
+
+
+def _treatments(path: Path, names: list[str]) -> list[Treatment]:
+    values = read_json(path)
+    with damage_of(path):
+        chosen = [values["sequence"][name] for name in names]
+        return [treatment(one["method"], **one["parameters"]) for one in chosen]
 
 
 def _human(labels: Path | None, names: list[str]) -> NDArray[np.int8] | None:
@@ -172,8 +187,10 @@ def _draw_names(axes: Axes, row: Row, top: float, lanes: int) -> None:
     )
     if row.human is not None:
         axes.text(1.008, top + 0.5, f"F1 {style.number(row.f1)}", ha="left", **text)
-    limit = top + lanes - 2 * row.threshold
-    axes.text(1.008, limit, f"> {row.threshold:.2f}", ha="left", **text)
+    place = np.inf
+    for threshold in row.thresholds:
+        place = min(threshold, place - APART)
+        axes.text(1.008, top + lanes - 2 * place, f"> {threshold:.2f}", ha="left", **text)
 
 
 def _draw_human(axes: Axes, row: Row, top: float, clock: Clock) -> None:
@@ -206,7 +223,8 @@ def _draw_probability(axes: Axes, row: Row, top: float, clock: Clock) -> None:
     height = np.concatenate([[0], highest[bend], [0]])
     axes.fill(time, bottom - 2 * height, color=row.color, alpha=0.45, linewidth=0)
     axes.axhline(bottom, color=style.SOFT, linewidth=0.4)
-    axes.axhline(bottom - 2 * row.threshold, color=style.INK, linewidth=0.6, linestyle=(0, (4, 3)))
+    for threshold in row.thresholds:
+        axes.axhline(bottom - 2 * threshold, color=style.INK, linewidth=0.6, linestyle=DASHES)
 
 
 def _title(figure: Figure, rows: list[Row], video: str, run: str) -> None:
@@ -224,7 +242,7 @@ def _summary(rows: list[Row], run: str) -> str:
     scores = [row.f1 for row in rows if np.isfinite(row.f1)]
     macro = style.number(np.mean(scores) if scores else None)
     return (
-        f"run {run}, {scored:.0%} labelled, "
+        f"run {run}, {scored:.0%} labeled, "
         f"macro F1 {macro} over {len(scores)} of {len(rows)} behaviors"
     )
 
@@ -234,7 +252,7 @@ if __name__ == "__main__":
         figure_ethogram(
             predictions=snakemake.input.predictions,
             ethogram=snakemake.input.ethogram,
-            thresholds=snakemake.input.thresholds,
+            postprocessing=snakemake.input.postprocessing,
             out=snakemake.output[0],
             video=snakemake.wildcards.video,
             run="/".join(snakemake.wildcards[name] for name in ("preset", "split", "n_train")),

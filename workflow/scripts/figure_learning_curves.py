@@ -1,4 +1,4 @@
-"""One run's learning curves: the losses and validation scores of its three trainings.
+"""One run's learning curves: the losses and validation scores of its trainings.
 
 Reads summary/history.csv; writes one SVG.
 """
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import style
+import tables
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -57,7 +58,7 @@ def figure_learning_curves(
     StateError
         If the figure cannot be written.
     """
-    table = style.read_summary(history, preset=preset)
+    table = tables.read_summary(history, preset=preset)
     shared = table["stage"] == "flow"  # by all runs of the preset
     table = table[shared | ((table["split"] == split) & (table["n_train"] == n_train))]
     with style.drawing():

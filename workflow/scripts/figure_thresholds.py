@@ -1,4 +1,4 @@
-"""One run's thresholds: how they were chosen on validation, and what they cost on the test part.
+"""One run's tuned thresholds: how validation gave them, and what they cost on the test part.
 
 Reads summary/curves.csv and summary/metrics.csv; writes one SVG.
 """
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import style
+import tables
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -38,8 +39,8 @@ def figure_thresholds(
         If the figure cannot be written.
     """
     run = {"preset": preset, "split": split, "n_train": n_train, "model": "sequence"}
-    points = style.read_summary(curves, **run)
-    scores = style.read_summary(metrics, **run, metric="average_precision")
+    points = tables.read_summary(curves, **run)
+    scores = tables.read_summary(metrics, **run, metric="average_precision")
     names = [name for name in points["behavior"].unique() if name != "background"]
     across = PAIRS_PER_ROW if len(names) > 4 else 1
     down = -(-len(names) // across)
@@ -99,7 +100,7 @@ def _draw_key(figure: Figure) -> None:
         "F1": {"linewidth": 1.8},
         "precision": {"linestyle": LINES["precision"]},
         "recall": {"linestyle": LINES["recall"]},
-        "chosen": {
+        "tuned": {
             "linestyle": DASHES, "color": style.SOFT, "marker": "o", "markeredgecolor": "white"
         },
     }  # fmt: skip

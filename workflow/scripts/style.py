@@ -1,4 +1,4 @@
-"""What all figures share: reading tables, colors, sizes, and saving that repeats every byte.
+"""What all figures share: colors, sizes, names, and saving that repeats every byte.
 
 Every figure rule has this file among its inputs, so that editing it redraws every figure.
 """
@@ -9,16 +9,15 @@ import sys
 import textwrap
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from string import ascii_uppercase
 from unicodedata import east_asian_width
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
@@ -26,15 +25,15 @@ from numpy.typing import NDArray
 
 from deg_core.data.publish import publish_text
 
-# Okabe and Ito's hues (and two of Tol's), which color-blind readers tell apart, in an order in
-# which neighbors differ in lightness, so that they also differ in grey.
-HUES = (
-    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#882255", "#999933",
-)  # fmt: skip
+# "as": given on, so that the figures find all of their style here.
+from deg_core.ethogram.palette import HUES as HUES
+from deg_core.ethogram.palette import color_of as color_of
+
 INK = "#222222"
 SOFT = "#767676"
 LANE = "#f1f1f1"
 HATCH = "#b5b5b5"
+BAND = "#d9d9d9"
 TINY, SMALL, NORMAL, LARGE = 6.0, 7.0, 8.0, 10.0
 
 RC = {
@@ -83,46 +82,6 @@ def drawing() -> Iterator[None]:
         yield
 
 
-def read_summary(path: Path, **where: str) -> pd.DataFrame:
-    """Read one of the summary tables, or the rows of it that belong together.
-
-    Parameters
-    ----------
-    path
-        Table under summary/.
-    where
-        Columns and the value that is kept, such as ``preset="fast"``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Names are text even where they look like numbers or like a missing value.
-    """
-    names = ("preset", "split", "n_train", "model", "behavior", "metric", "part", "stage")
-    missing = {name: [""] for name in pd.read_csv(path, nrows=0).columns if name not in names}
-    table = pd.read_csv(
-        path, dtype=dict.fromkeys(names, str), keep_default_na=False, na_values=missing
-    )
-    for column, value in where.items():
-        table = table[table[column] == value]
-    return table
-
-
-def color_of(index: int) -> str:
-    """Return the color of the behavior at one place of the configured list.
-
-    Parameters
-    ----------
-    index
-        Place of the behavior in the configured list, from 0. The hues come again darker from 8 on,
-        lighter from 16 on, and repeat from 24 on.
-    """
-    lap, place = divmod(index % (3 * len(HUES)), len(HUES))
-    toward, share = [(0.0, 0.0), (0.0, 0.4), (1.0, 0.5)][lap]
-    red, green, blue = (part + (toward - part) * share for part in to_rgb(HUES[place]))
-    return to_hex((red, green, blue))
-
-
 def short(name: str, length: int = 24) -> str:
     """Cut the middle of a long name; Chinese and other wide characters count twice."""
     name = " ".join(name.split())
@@ -149,9 +108,44 @@ def _width(letter: str) -> int:
     return 1 + (east_asian_width(letter) in "WF")
 
 
+def room(names: Iterable[str], size: float = NORMAL) -> float:
+    """Return how many inches the longest of some names takes, about."""
+    longest = max((sum(map(_width, name)) for name in names), default=0)
+    return longest * 0.62 * size / 72
+
+
 def number(value: float | None, digits: int = 2) -> str:
     """Write a score, or a dash where it is not defined."""
     return "–" if value is None or not np.isfinite(value) else f"{value:.{digits}f}"
+
+
+def thousands(value: float) -> str:
+    """Write a count on an axis: 50, 5k, 5M."""
+    for size, unit in ((1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:g}"
+
+
+def reach(axes: Axes, least: float) -> float:
+    """Return how far right the data of a panel reach, or ``least`` where that is less."""
+    right = axes.dataLim.x1
+    return max(float(right), least) if np.isfinite(right) else least
+
+
+def log_ticks(axes: Axes, *, most: int = 4) -> None:
+    """Write 1, 2, 5 of each decade on a logarithmic x axis; 1 only, if these are too many."""
+    low, high = axes.get_xlim()
+    if not 0 < low < high:  # nothing was drawn
+        axes.set_xticks([])
+        return
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    steps = [digit * 10.0**power for power in decades for digit in (1, 2, 5)]
+    inside = [step for step in steps if low <= step <= high]
+    whole = [step for step in inside if f"{step:.0e}"[0] == "1"]
+    ticks = inside if len(inside) <= most else whole if len(whole) > 1 else inside[::2]
+    axes.set_xticks(ticks, [thousands(tick) for tick in ticks])
+    axes.minorticks_off()
 
 
 def bars(
@@ -230,11 +224,27 @@ def title(figure: Figure, words: str, about: str = "") -> None:
     figure.suptitle(headline, weight="bold", **place)
 
 
+def letters(panels: Iterable[Axes], *, left: float = 2.0) -> None:
+    """Letter panels A, B, C, ..., ``left`` points left of their own left edge, over their title."""
+    for letter, axes in zip(ascii_uppercase, panels, strict=False):
+        axes.annotate(
+            letter, (0, 1), xycoords="axes fraction", xytext=(-left, 5), ha="right",
+            textcoords="offset points", weight="bold", size=LARGE, annotation_clip=False,
+        )  # fmt: skip
+
+
 def say(axes: Axes, words: str) -> None:
     """Write into an empty panel why it is empty."""
     place = {"ha": "center", "va": "center", "transform": axes.transAxes}
     paper = {"facecolor": "white", "edgecolor": "none", "pad": 2}
     axes.text(0.5, 0.5, words, color=SOFT, size=SMALL, bbox=paper, **place)
+
+
+def sentence(words: str) -> Figure:
+    """Make a figure that says in a sentence why there is nothing to draw."""
+    figure = Figure(figsize=(5.0, 0.8))
+    figure.text(0.5, 0.5, words, ha="center", va="center", color=SOFT)
+    return figure
 
 
 def save(figure: Figure, out: Path) -> None:
