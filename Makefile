@@ -1,21 +1,26 @@
 # Everything a developer or a first-time user types. Needs Python 3.11 or newer, git and GNU make.
 #   make demo PYTHON=python3.12      another Python
 #   make demo PIP_OPTIONS=...        further options of pip, for example another index
+#   make demo EXTRAS=dev             without the packages of int8
 
 PYTHON ?= python3
 PIP_OPTIONS ?=
+# `openvino` is 200 MB, and what the tests of int8 need; without it they are skipped.
+EXTRAS ?= dev,openvino
 BIN := .venv/bin
 READY := .venv/.installed
 
 # Jobs and tests must find this environment's `deg` and `snakemake`, activated or not.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install demo example test test-slow lint format schema clean
+.PHONY: help install demo example study study-figures test test-slow lint format schema clean
 
 help:
 	@echo "make install    environment in .venv, packages as pinned in constraints.txt"
 	@echo "make demo       the bundled example, small: minutes on two cores"
 	@echo "make example    the bundled example, trained properly: up to an hour"
+	@echo "make study      three small data sets, splits x presets x sizes: up to an hour"
+	@echo "make study-figures  their figures again, from results/summary/ alone: a minute"
 	@echo "make test       checks of style, then the tests"
 	@echo "make test-slow  the tests that train for minutes"
 	@echo "make lint       checks of style alone"
@@ -30,7 +35,7 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "$(PYTHON) is missing or older than 3.11; name a newer one: make PYTHON=python3.12" >&2; exit 1; }
 	@echo "installing into .venv: a few minutes, mostly torch"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet $(PIP_OPTIONS) -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet $(PIP_OPTIONS) -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@
 
 demo: $(READY)
@@ -39,6 +44,23 @@ demo: $(READY)
 example: $(READY)
 	$(BIN)/deg run example/proper
 	$(BIN)/deg report example/proper
+
+STUDIES := studies/arena studies/fly studies/swim
+TRACKS := studies/arena/tracks/arena_08.clusters.csv
+
+# Names of the videos, seed and length are those of deg_core/example/studies.py.
+study: $(READY) $(TRACKS)
+	for study in $(STUDIES); do \
+		$(BIN)/deg run $$study --profile study && $(BIN)/deg report $$study || exit; done
+	$(BIN)/python tools/compare_studies.py studies/together $(STUDIES)
+
+study-figures: $(READY) $(TRACKS)
+	$(BIN)/python tools/draw_figures.py --force $(STUDIES)
+	$(BIN)/python tools/compare_studies.py studies/together $(STUDIES)
+
+$(TRACKS): | $(READY)
+	$(BIN)/deg render-tracks --folder $(@D) --seed 5 --n-frames 600 \
+		--videos $(foreach i,1 2 3 4 5 6 7 8,arena_0$(i))
 
 test: lint
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 -m "not slow"
@@ -64,6 +86,6 @@ schema: $(READY)
 	$(BIN)/python tools/make_schema.py
 
 clean:
-	for project in . example/proper; do (cd $$project && \
+	for project in . example/proper $(STUDIES); do (cd $$project && \
 		rm -rf results state logs benchmarks .snakemake report.html); done
-	rm -rf example/videos
+	rm -rf example/videos studies/*/videos studies/*/tracks studies/together

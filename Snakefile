@@ -12,14 +12,18 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/baselines_common.smk"
 include: "workflow/rules/products.smk"
 include: "workflow/rules/import.smk"
 include: "workflow/rules/stats.smk"
 include: "workflow/rules/flow.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/sequence.smk"
+include: "workflow/rules/baselines.smk"
 include: "workflow/rules/ethogram.smk"
 include: "workflow/rules/summary.smk"
+include: "workflow/rules/study.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/benchmarks.smk"
 
@@ -33,12 +37,6 @@ if "example" in SETTINGS:
 # Snakemake would not notice that a failed stage above them has lost its own.
 rule all:
     default_target: True
-    input:
-        products(),
-
-
-# The same files, since figures rest on everything; for those who look for the name.
-rule figures:
     input:
         products(),
 

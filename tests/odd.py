@@ -17,6 +17,7 @@ from deg_core.settings import (
 )
 
 TRAIN, VAL, TEST = ["m1", "m2"], ["m3"], ["m4"]
+TABLES = ("bouts", "edges", "statistics", "transitions", "examples")  # of evaluate
 
 
 def table_text(behaviors, labels):
@@ -53,7 +54,14 @@ def run(results, frames, labels, *, behaviors, flow, features, sequence, size=(3
 
     ``frames`` and ``labels`` hold the videos m1 to m4: two train, one chooses, one tests.
     """
-    from deg_core.stages import bout_lengths, evaluate, postprocess, predict, tune_thresholds
+    from deg_core.stages import (
+        bout_lengths,
+        choose_postprocessing,
+        evaluate,
+        postprocess,
+        predict,
+        tune_thresholds,
+    )
 
     import_all(results, frames, labels, behaviors, size=size, groups=groups)
     parts = {"train_videos": TRAIN, "val_videos": VAL, "groups": json.dumps(groups)}
@@ -74,15 +82,20 @@ def run(results, frames, labels, *, behaviors, flow, features, sequence, size=(3
         settings=ThresholdSettings(),
     )  # fmt: skip
     bout_lengths.run(videos=TRAIN, labels=results / "labels", out=lengths)
+    chosen = results / "postprocess.json"
+    choose_postprocessing.run(
+        videos=VAL, predictions=predictions, labels=results / "labels", thresholds=thresholds,
+        lengths=lengths, settings=PostprocessSettings(method="auto"), tuning=ThresholdSettings(),
+        out=chosen,
+    )  # fmt: skip
     for video in frames:
         postprocess.run(
-            predictions=predictions / f"{video}.h5", thresholds=thresholds, lengths=lengths,
-            settings=PostprocessSettings(), ethogram=ethograms / f"{video}.csv",
-            bouts=ethograms / f"{video}.bouts.csv",
+            predictions=predictions / f"{video}.h5", postprocessing=chosen,
+            ethogram=ethograms / f"{video}.csv", bouts=ethograms / f"{video}.bouts.csv",
         )  # fmt: skip
     evaluate.run(
         videos=TEST, predictions=predictions, ethograms=ethograms, labels=results / "labels",
-        thresholds=thresholds, lengths=lengths, settings=EvaluateSettings(shuffles=5),
-        postprocess=PostprocessSettings(), out=results / "metrics.json",
+        postprocessing=chosen, settings=EvaluateSettings(shuffles=5), out=results / "metrics.json",
+        **{name: results / f"{name}.csv" for name in TABLES},
     )  # fmt: skip
     return read_json(results / "metrics.json")

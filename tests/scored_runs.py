@@ -6,12 +6,22 @@ import numpy as np
 
 from deg_core.data.arrays import Predictions, write_predictions
 from deg_core.data.labels import write_frame_labels
+from deg_core.data.publish import publish_json
 from deg_core.settings import EvaluateSettings, PostprocessSettings, ThresholdSettings
-from deg_core.stages import bout_lengths, evaluate, postprocess, tune_thresholds
+from deg_core.stages import (
+    bout_lengths,
+    choose_postprocessing,
+    evaluate,
+    postprocess,
+    tune_thresholds,
+)
 
 BEHAVIORS = ["groom", "rear"]
 RUN = "fast/0/all"
+TABLES = ("bouts", "edges", "statistics", "transitions", "examples")  # of evaluate
 TRAIN, VAL, TEST = ["m1"], ["m2"], ["m3", "m4"]
+TRAININGS = '{"fast": ["features", "sequence"]}'
+HISTORY = "epoch,step,lr,train_loss,val_loss,val_f1_macro,seconds\n1,10,0.1,2.0,1.5,,3\n"
 
 
 def labels_of(seed, n_frames=120):
@@ -66,15 +76,27 @@ def measure_bouts(results: Path, **changes):
     return out
 
 
+def choose(results: Path, **changes):
+    """Run choose_postprocessing and return the file."""
+    out = results / "thresholds" / f"{RUN}.postprocess.json"
+    arguments = {
+        "videos": VAL, "predictions": results / "predictions" / RUN, "labels": results / "labels",
+        "thresholds": results / "thresholds" / f"{RUN}.json",
+        "lengths": results / "thresholds" / f"{RUN}.lengths.json",
+        "settings": PostprocessSettings(), "tuning": ThresholdSettings(), "out": out,
+    }  # fmt: skip
+    choose_postprocessing.run(**(arguments | changes))
+    return out
+
+
 def clean(results: Path, video: str, **changes):
     """Run postprocess on a video and return the ethogram and the bouts."""
     folder = results / "ethograms" / RUN
     ethogram, bouts = folder / f"{video}.csv", folder / f"{video}.bouts.csv"
     arguments = {
         "predictions": results / "predictions" / RUN / f"{video}.h5",
-        "thresholds": results / "thresholds" / f"{RUN}.json",
-        "lengths": results / "thresholds" / f"{RUN}.lengths.json",
-        "settings": PostprocessSettings(), "ethogram": ethogram, "bouts": bouts,
+        "postprocessing": results / "thresholds" / f"{RUN}.postprocess.json",
+        "ethogram": ethogram, "bouts": bouts,
     }  # fmt: skip
     postprocess.run(**(arguments | changes))
     return ethogram, bouts
@@ -86,10 +108,11 @@ def score(results: Path, **changes):
     arguments = {
         "videos": TEST, "predictions": results / "predictions" / RUN,
         "ethograms": results / "ethograms" / RUN, "labels": results / "labels",
-        "thresholds": results / "thresholds" / f"{RUN}.json",
-        "lengths": results / "thresholds" / f"{RUN}.lengths.json",
-        "settings": EvaluateSettings(shuffles=10), "postprocess": PostprocessSettings(),
+        "postprocessing": results / "thresholds" / f"{RUN}.postprocess.json",
+        "settings": EvaluateSettings(shuffles=10),
         "out": out,
+    } | {
+        name: out.with_name(f"{out.stem}.{name}.csv") for name in TABLES
     }  # fmt: skip
     evaluate.run(**(arguments | changes))
     return out
@@ -100,6 +123,16 @@ def write_run(results: Path):
     write_inputs(results)
     tune(results)
     measure_bouts(results)
+    choose(results)
     for video in TEST:
         clean(results, video)
     return score(results)
+
+
+def write_trainings(results: Path, *runs: str) -> None:
+    """Write the learning curves and records of the trainings of runs of the preset fast."""
+    names = ["flow/fast", *(f"{stage}/{run}" for run in runs for stage in ("features", "sequence"))]
+    for name in names:
+        path = results / "models" / f"{name}.run.json"
+        publish_json(path, {"train_videos": TRAIN, "parameters": 500, "seconds": 2.5})
+        path.with_name(path.name.replace(".run.json", ".history.csv")).write_text(HISTORY)

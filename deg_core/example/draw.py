@@ -20,6 +20,8 @@ SHIFT = 4  # OpenCV's fixed-point coordinates have 1/16 pixel
 SPINE = np.linspace(-1, 1, 15)
 WIDTH = 6.2 * np.sqrt(np.clip(1.0 - (0.93 * (SPINE + 0.15) / 1.15) ** 2, 0.1, 1))
 FUR_RANGE = 120.0  # brightness between the darkest and the brightest fur
+# Left and right forepaw, left and right hindpaw: vertebra, distance from it, and side.
+PAWS = ((11, 4.9, 1), (11, 4.9, -1), (3, 5.6, 1), (3, 5.6, -1))
 FLESH = np.array([205, 150, 140], np.float32)
 
 
@@ -125,14 +127,40 @@ def draw_frame(look: Look, track: Track, index: int, *, rng: np.random.Generator
 
 def _place(sheet: np.ndarray, look: Look, track: Track, index: int) -> np.ndarray:
     """Turn, shrink and move the sheet to the animal's place in the frame; 0 to 1, float32."""
-    zoom = look.arena.shape[0] / FIELD
-    scale = zoom / ZOOM * look.scale * (1 + 0.22 * track.height[index])
-    cos, sin = (scale * f(track.heading[index]) for f in (np.cos, np.sin))
-    x, y = ((v[index] + 0.5) * zoom - 0.5 for v in (track.x, track.y))
+    scale, x, y = _where(look, track, index)
+    cos, sin = (scale / ZOOM * f(track.heading[index]) for f in (np.cos, np.sin))
     middle = SHEET / 2
     matrix = np.array([[cos, -sin, x - middle * (cos - sin)], [sin, cos, y - middle * (sin + cos)]])
     placed = cv2.warpAffine(sheet, matrix, look.arena.shape[1::-1], flags=cv2.INTER_LINEAR)
     return placed.astype(np.float32) / 255
+
+
+def _where(look: Look, track: Track, index: int) -> tuple[float, float, float]:
+    """Return the animal's size in the frame, and its middle in pixels."""
+    zoom = look.arena.shape[0] / FIELD
+    scale = zoom * look.scale * (1 + 0.22 * track.height[index])
+    x, y = ((v[index] + 0.5) * zoom - 0.5 for v in (track.x, track.y))
+    return scale, x, y
+
+
+def points_of(look: Look, track: Track, index: int) -> np.ndarray:
+    """Return where a tracker would see the animal in one frame.
+
+    Returns
+    -------
+    points : (7, 2) float64
+        x and y in pixels of nose, left and right forepaw, left and right hindpaw, tailbase and
+        tailtip, as they are drawn, also where the body hides them.
+    """
+    rear, curl, height = (float(v[index]) for v in (track.rear, track.curl, track.height))
+    sway, steps = float(track.sway[index]), float(track.steps[index])
+    spine, along = _spine(rear, curl + 0.06 * math.sin(steps), height)
+    _, nose, _ = _head_at(spine[-1], along[-1], rear=rear, sway=sway)
+    paws = [_paw_at(spine, along, paw, steps=steps, sway=sway, rear=rear) for paw in PAWS]
+    body = np.array([nose, *paws, spine[0], _tail_at(spine[0], along[0], steps, curl)[-1]])
+    scale, x, y = _where(look, track, index)
+    placed = body * scale * np.exp(1j * track.heading[index]) + complex(x, y)
+    return np.stack([placed.real, placed.imag], axis=-1)
 
 
 def _shade(cover: np.ndarray, look: Look, height: float) -> np.ndarray:
@@ -199,9 +227,8 @@ def _head(
 ) -> None:
     """Draw head, ears and nose; rearing brings them closer to the camera and over the body."""
     grow = 1 + 0.4 * rear
-    turn = along + 0.16 * sway
+    base, nose, turn = _head_at(neck, along, rear=rear, sway=sway)
     ahead, left = _ahead(turn), _left(turn)
-    base = neck + ahead * (2.2 - 3.0 * rear) + _left(along) * 0.9 * sway
     head = base + ahead * 1.2
     for side in (-1, 1):
         ear = base + grow * (left * side * 3.6 - ahead * 0.4)
@@ -210,9 +237,17 @@ def _head(
     for canvas, tone in ((cover, 255), (flesh, 0)):
         _oval(canvas, head, (4.6 * grow, 3.4 * grow), turn, tone)
     _oval(sheen, head, (3.4 * grow, 2.4 * grow), turn, int(130 + 110 * rear))
-    nose = head + ahead * 4.4 * grow
     _disc(cover, nose, 0.9 * grow, 255)
     _disc(flesh, nose, 1.1 * grow, 220)
+
+
+def _head_at(
+    neck: complex, along: float, *, rear: float, sway: float
+) -> tuple[complex, complex, float]:
+    """Return where the head begins, the nose, and the head's direction in radians."""
+    turn = along + 0.16 * sway
+    base = neck + _ahead(turn) * (2.2 - 3.0 * rear) + _left(along) * 0.9 * sway
+    return base, base + _ahead(turn) * 1.2 + _ahead(turn) * 4.4 * (1 + 0.4 * rear), turn
 
 
 def _paws(
@@ -225,24 +260,45 @@ def _paws(
     rear: float,
 ) -> None:
     """Draw four paws beside the body; opposite ones step together, the front ones also rub."""
-    for at, out, side in ((11, 4.9, 1), (11, 4.9, -1), (3, 5.6, 1), (3, 5.6, -1)):
-        front = at > 7
-        swing = 2.3 * math.sin(steps + (math.pi if front == (side > 0) else 0))
-        rub = 1.6 * sway * side if front else 0.0
-        reach = _ahead(along[at]) * (swing + rub) * (1 - 0.4 * rear)
-        paw = spine[at] + _left(along[at]) * side * out + reach
-        _oval(canvas, paw, (2.3, 1.4), along[at], 255)
+    for place in PAWS:
+        paw = _paw_at(spine, along, place, steps=steps, sway=sway, rear=rear)
+        _oval(canvas, paw, (2.3, 1.4), along[place[0]], 255)
+
+
+def _paw_at(
+    spine: list[complex],
+    along: list[float],
+    place: tuple[int, float, int],
+    *,
+    steps: float,
+    sway: float,
+    rear: float,
+) -> complex:
+    at, out, side = place
+    front = at > 7
+    swing = 2.3 * math.sin(steps + (math.pi if front == (side > 0) else 0))
+    rub = 1.6 * sway * side if front else 0.0
+    reach = _ahead(along[at]) * (swing + rub) * (1 - 0.4 * rear)
+    return spine[at] + _left(along[at]) * side * out + reach
 
 
 def _tail(canvas: np.ndarray, rump: complex, along: float, steps: float, curl: float) -> None:
     """Draw a tapering tail that swings with the steps and follows a curled body."""
-    here, direction = rump, along + math.pi
-    for i in range(8):
-        direction += 0.12 * math.sin(steps / 2 - 0.6 * i) - 0.28 * curl
-        there = here + 2.1 * _ahead(direction)
+    here = rump
+    for i, there in enumerate(_tail_at(rump, along, steps, curl)):
         thick = max(1, round(ZOOM * (1.9 - 0.16 * i)))
         cv2.line(canvas, _fixed(here), _fixed(there), 255, thick, cv2.LINE_AA, SHIFT)
         here = there
+
+
+def _tail_at(rump: complex, along: float, steps: float, curl: float) -> list[complex]:
+    """Return the points of the tail from behind the rump to its tip."""
+    here, direction, points = rump, along + math.pi, []
+    for i in range(8):
+        direction += 0.12 * math.sin(steps / 2 - 0.6 * i) - 0.28 * curl
+        here += 2.1 * _ahead(direction)
+        points.append(here)
+    return points
 
 
 def _ahead(angle: float) -> complex:

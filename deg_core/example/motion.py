@@ -67,7 +67,7 @@ def follow(phases: Sequence[Phase], *, rng: np.random.Generator) -> Track:
         As many frames as the phases have.
     """
     speed, height = _speed(phases, rng)
-    x, y, heading = _path(speed, _turns(phases, rng), rng)
+    x, y, heading = wander(speed, _turns(phases, rng), rng)
     rear, curl = _postures(phases, rng)
     return Track(
         x=x,
@@ -92,19 +92,34 @@ def _speed(phases: Sequence[Phase], rng: np.random.Generator) -> tuple[np.ndarra
         pace = {"still": 0.0, "run": rng.uniform(0.8, 2.0), "leap": rng.uniform(2.4, 3.2)}
         speeds.append(np.full(phase.length, pace[phase.gait]))
         heights.append(arc * (phase.gait == "leap"))
-    return _smooth(np.concatenate(speeds), 3), np.concatenate(heights)
+    return smooth(np.concatenate(speeds), 3), np.concatenate(heights)
 
 
 def _turns(phases: Sequence[Phase], rng: np.random.Generator) -> np.ndarray:
     """Return how sharply the path bends, in radians per pixel walked."""
     bends = [np.full(phase.length, rng.normal(0, 0.025)) for phase in phases]
-    return _smooth(np.concatenate(bends), 9)
+    return smooth(np.concatenate(bends), 9)
 
 
-def _path(
+def wander(
     speed: np.ndarray, turns: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Walk through the field, turning back before its walls."""
+    """Walk through the field, turning back before its walls.
+
+    Parameters
+    ----------
+    speed : (T,)
+        Pixels of the field per frame.
+    turns : (T,)
+        How sharply the path bends, in radians per pixel walked.
+    rng
+        Source of the place and the heading at the start.
+
+    Returns
+    -------
+    x, y, heading : (T,) each
+        The path in pixels of the field, and the direction of the body in radians.
+    """
     radius, angle, heading = rng.uniform(0, ROAM), *rng.uniform(-np.pi, np.pi, 2)
     place = radius * np.exp(1j * angle)
     places, headings = [], []
@@ -140,10 +155,10 @@ def _postures(phases: Sequence[Phase], rng: np.random.Generator) -> tuple[np.nda
         depth, side = rng.uniform(0.8, 1.0), rng.choice((-1.0, 1.0))
         rear.append(np.full(phase.length, depth * (phase.posture == "rear")))
         curl.append(np.full(phase.length, side * depth * (phase.posture == "curl")))
-    return _smooth(np.concatenate(rear), MORPH), _smooth(np.concatenate(curl), MORPH)
+    return smooth(np.concatenate(rear), MORPH), smooth(np.concatenate(curl), MORPH)
 
 
-def _smooth(values: np.ndarray, width: int) -> np.ndarray:
+def smooth(values: np.ndarray, width: int) -> np.ndarray:
     """Average over ``width`` frames (odd) around each, the ends held."""
     padded = np.pad(values, width // 2, mode="edge")
     return np.convolve(padded, np.full(width, 1 / width), mode="valid")

@@ -3,45 +3,22 @@
 Videos appear on first use at ``example/videos``; the labels and ``videos.tsv`` are committed.
 """
 
-import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
 import numpy as np
 
 from deg_core.data.publish import publish_file, publish_text
+from deg_core.errors import ConfigError
+from deg_core.example import fly, swim
 from deg_core.example.behaviors import BEHAVIORS, Phase, label, plan
-from deg_core.example.draw import draw_frame, draw_look
+from deg_core.example.draw import draw_frame, draw_look, points_of
 from deg_core.example.motion import FIELD, FPS, Track, follow
+from deg_core.example.spec import N_FRAMES, SEED, VIDEOS, VideoSpec, generators
 
-SEED = 120  # gives each video at least two bouts of all but the rare behavior
-N_FRAMES = 800
-VIDEOS = tuple(f"demo_{i:02d}" for i in range(1, 11))
 ANNOTATOR = "renderer"
-
-
-@dataclass(frozen=True)
-class VideoSpec:
-    """What decides a video, down to its last bit.
-
-    Parameters
-    ----------
-    video
-        Name of the video; videos of other names are other videos.
-    seed
-        Seed of the whole example.
-    n_frames
-        Number of frames.
-    size
-        Side of the square frames in pixels.
-    """
-
-    video: str = VIDEOS[0]
-    seed: int = SEED
-    n_frames: int = N_FRAMES
-    size: int = FIELD
+LABEL_HEAD = "kind,behavior,start_frame,stop_frame,annotator"
 
 
 def frames_of(spec: VideoSpec) -> Iterator[np.ndarray]:
@@ -57,15 +34,26 @@ def frames_of(spec: VideoSpec) -> Iterator[np.ndarray]:
     frame : (size, size, 3) uint8 RGB
     """
     track = track_of(spec)
-    _, for_look, for_noise = _generators(spec)
+    _, for_look, for_noise = generators(spec)
     look = draw_look(spec.n_frames, size=spec.size, rng=for_look)
     for index in range(spec.n_frames):
         yield draw_frame(look, track, index, rng=for_noise)
 
 
+# How each scene's frames are drawn, one after the other.
+SCENES = {"mouse": frames_of, "fly": fly.frames_of, "swim": swim.frames_of}
+
+
 def track_of(spec: VideoSpec) -> Track:
     """Return where the animal of a video is and how it holds itself."""
-    return follow(_plan(spec), rng=_generators(spec)[0])
+    return follow(_plan(spec), rng=generators(spec)[0])
+
+
+def keypoints_of(spec: VideoSpec) -> np.ndarray:
+    """Return where the animal's seven points are, (T, 7, 2) float64: x and y in pixels."""
+    track = track_of(spec)
+    look = draw_look(spec.n_frames, size=spec.size, rng=generators(spec)[1])
+    return np.stack([points_of(look, track, index) for index in range(spec.n_frames)])
 
 
 def render_frames(spec: VideoSpec) -> tuple[np.ndarray, np.ndarray]:
@@ -112,6 +100,7 @@ def render_video(
     seed: int = SEED,
     n_frames: int = N_FRAMES,
     size: int = FIELD,
+    scene: str = "mouse",
 ) -> None:
     """Render one video to an mp4 file; the same arguments give the same bytes.
 
@@ -127,15 +116,21 @@ def render_video(
         Length of the video.
     size
         Side of the square frames in pixels; even, as the codec halves the color's resolution.
+    scene
+        What is drawn, one of `SCENES`.
 
     Raises
     ------
+    ConfigError
+        If there is no such scene.
     StateError
         If the file cannot be written.
     """
+    if scene not in SCENES:
+        raise ConfigError(f"there is no scene '{scene}' to draw; take one of {', '.join(SCENES)}.")
     spec = VideoSpec(video, seed=seed, n_frames=n_frames, size=size)
     with publish_file(out) as temporary:
-        encode(frames_of(spec), temporary, size=spec.size)
+        encode(SCENES[scene](spec), temporary, size=spec.size)
 
 
 def encode(frames: Iterator[np.ndarray], path: Path, *, size: int) -> None:
@@ -165,10 +160,25 @@ def encode(frames: Iterator[np.ndarray], path: Path, *, size: int) -> None:
 def label_text(video: str, *, seed: int = SEED, n_frames: int = N_FRAMES) -> str:
     """Return a video's label file: one scored interval over all of it, then the bouts by onset."""
     labels = labels_of(video, seed=seed, n_frames=n_frames)
-    rows = [f"scored,*,0,{n_frames},{ANNOTATOR}"]
+    return "\n".join([LABEL_HEAD, *label_rows(labels, BEHAVIORS, ANNOTATOR), ""])
+
+
+def label_rows(labels: np.ndarray, behaviors: Sequence[str], annotator: str) -> list[str]:
+    """Return one annotator's rows of a label file: what was scored, then the bouts by onset.
+
+    Parameters
+    ----------
+    labels : (T, K) int8, 0 or 1
+        All frames were scored.
+    behaviors
+        Names of the columns.
+    annotator
+        Who labeled.
+    """
+    rows = [f"scored,*,0,{len(labels)},{annotator}"]
     for start, k, stop in sorted(_bouts(labels)):
-        rows.append(f"bout,{BEHAVIORS[k]},{start},{stop},{ANNOTATOR}")
-    return "\n".join(["kind,behavior,start_frame,stop_frame,annotator", *rows, ""])
+        rows.append(f"bout,{behaviors[k]},{start},{stop},{annotator}")
+    return rows
 
 
 def table_text() -> str:
@@ -200,13 +210,8 @@ def write_labels(folder: Path, *, seed: int = SEED) -> None:
         publish_text(folder / "labels" / f"{video}.csv", label_text(video, seed=seed))
 
 
-def _generators(spec: VideoSpec) -> list[np.random.Generator]:
-    """Return the sources of randomness of the movement, the look and the camera's noise."""
-    return np.random.default_rng([spec.seed, zlib.crc32(spec.video.encode())]).spawn(3)
-
-
 def _plan(spec: VideoSpec) -> list[Phase]:
-    return plan(spec.n_frames, seed=f"{spec.seed}:{spec.video}")
+    return plan(spec.n_frames, seed=spec.text)
 
 
 def _labels(spec: VideoSpec) -> np.ndarray:

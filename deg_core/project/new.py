@@ -44,8 +44,9 @@ behaviors: {behaviors}
 # exclusive_groups: [[walk, rear]]
 
 # The models to train: lite is small and learns from scratch within minutes, on a processor, too;
-# fast, medium and slow are the paper's and want a graphics card and pretrained weights. Several are
-# trained and reported side by side. Chosen by `deg new`: {reason}.
+# fast, medium and slow are the paper's and want a graphics card and pretrained weights; keypoints
+# and clusters are made of what other programs found (docs/baselines.md). Several are trained and
+# reported side by side. Chosen by `deg new`: {reason}.
 presets: {presets}
 
 # Whose labels train, where a label file holds those of several annotators.
@@ -68,11 +69,12 @@ splits: {splits}
 # Settings of one stage: `common` is for all presets, a preset's name for that preset alone.
 {features}
 
-# Bouts shorter than this percentile of the labeled bouts are removed.
+# Bouts shorter than this percentile of the labeled bouts are removed. `method: auto` chooses on
+# the validation videos what makes better bouts, for each behavior.
 # postprocess: {postprocess}
 
 # How much labeling is enough? Also train with fewer videos.
-# sweep: {{train_sizes: [2, 4]}}
+# sweep: {{train_sizes: auto}}
 
 # Of which videos the ethogram is drawn: all, test or none.
 # figures: {figures}
@@ -159,7 +161,7 @@ def config_text(
         size=flow_style(to_dict(SECTIONS["import"]())["size"]),
         splits=of("splits", "count", "final", "val", "test", "seed"),
         augment=of("augment", "flip_lr", "flip_ud", "degrees"),
-        postprocess=of("postprocess", "percentile"),
+        postprocess=of("postprocess", "method", "percentile"),
         figures=of("figures", "ethograms"),
         features=FEATURES_OF_IMAGENET if weights and "fast" in presets else FEATURES,
         presets=flow_style(list(presets)),

@@ -173,6 +173,16 @@ def test_predictions_that_do_not_fit(tmp_path, predictions):
         write_predictions(tmp_path / "m.h5", short)
 
 
+def test_a_run_may_have_no_feature_extractor(tmp_path, predictions):
+    nothing = np.empty((7, 0), np.float32)
+    write_predictions(tmp_path / "m.h5", replace(predictions, feature_probabilities=nothing))
+    found = read_predictions(tmp_path / "m.h5")
+    np.testing.assert_array_equal(found.probabilities, predictions.probabilities)
+    assert found.feature_probabilities.shape == (7, 0)
+    with pytest.raises(ValueError, match="probabilities: shape"):
+        write_predictions(tmp_path / "n.h5", replace(predictions, probabilities=nothing))
+
+
 def drop_array(file):
     del file["feature_probabilities"]
 

@@ -154,6 +154,7 @@ def learn(folder, *, groups="[]", **changes):
 
 def test_learned_overlap_becomes_predictions(project):
     learned = learn(project, groups='[["groom","rear"]]')
+    assert learned["train_videos"] == ["m0", "m1"]  # what `advise` reads
     assert learned["clusters"]["a"]["n_positive"] == {"groom": 3, "rear": 1}
     assert learned["clusters"]["b"]["n_frames"] == {"groom": 3, "rear": 3}
     predict_clusters.run(

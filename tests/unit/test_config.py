@@ -303,7 +303,12 @@ def test_every_section_has_its_place():
     assert set(SECTIONS) < set(schema()["properties"])
     for section in PER_PRESET:
         blocks = schema(["mine"])["properties"][section]["properties"]
-        assert set(blocks) == {"common", *PRESETS, "mine"}
+        assert set(blocks) == {"common", *(p for p in PRESETS if section in PRESETS[p]), "mine"}
+
+
+def test_a_preset_without_a_stage_has_no_settings_of_it():
+    with pytest.raises(ConfigError, match="keypoints"):
+        check_config({"behaviors": ["a"], "features": {"keypoints": {"epochs": 3}}})
 
 
 def test_defaults_of_the_schema_are_accepted():
@@ -317,7 +322,8 @@ def test_defaults_of_the_schema_are_accepted():
         if name in SECTIONS and name not in PER_PRESET
     }
     presets = {
-        section: {"common": {}} | {name: PRESETS[name][section] for name in PRESETS}
+        section: {"common": {}}
+        | {name: stages[section] for name, stages in PRESETS.items() if section in stages}
         for section in PER_PRESET
     }
     config = {"behaviors": ["a"], **defaults, **presets}

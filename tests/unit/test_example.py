@@ -21,6 +21,7 @@ from deg_core.example.render import (
     SEED,
     VIDEOS,
     VideoSpec,
+    keypoints_of,
     label_text,
     labels_of,
     render_frames,
@@ -313,3 +314,25 @@ class TestVideo:
         (tmp_path / "file").write_text("")
         with pytest.raises(StateError, match="file"):
             render_video("small", tmp_path / "file" / "small.mp4", seed=1, n_frames=5, size=32)
+
+
+def test_keypoints_are_where_the_animal_is_drawn():
+    spec = VideoSpec("small", seed=1, n_frames=60, size=96)
+    frames, points = render_frames(spec)[0], keypoints_of(spec)
+    assert points.shape == (60, 7, 2)
+    assert ((points > 0) & (points < 96)).all()
+    track = track_of(spec)
+    middle = np.stack([track.x, track.y], axis=1)[:, None]
+    assert (np.linalg.norm(points - middle, axis=-1) < 40).all()
+    # Left is left: seen along the body, from tailbase to nose, with y pointing down.
+    nose, forepaws, tailbase = points[:, 0], points[:, 1:3], points[:, 5]
+    ahead, side = nose - tailbase, forepaws - tailbase[:, None]
+    turn = ahead[:, None, 0] * side[..., 1] - ahead[:, None, 1] * side[..., 0]
+    straight = np.abs(track.curl) < 0.1
+    assert (turn[straight, 0] < 0).all()
+    assert (turn[straight, 1] > 0).all()
+    # The rump is dark fur on a light floor; half of all pixels of the picture are lighter by far.
+    at = frames[
+        np.arange(60), tailbase[:, 1].round().astype(int), tailbase[:, 0].round().astype(int)
+    ]
+    assert (at.mean(axis=1) < 0.75 * np.median(frames, axis=(1, 2, 3))).mean() > 0.9

@@ -51,6 +51,7 @@ def results(tmp_path):
             chosen[model][name]["threshold"] = 0.02
     path.write_text(json.dumps(chosen))
     scored_runs.measure_bouts(tmp_path)
+    scored_runs.choose(tmp_path)
     for video in scored_runs.TEST:
         scored_runs.clean(tmp_path, video)
     scored_runs.score(tmp_path)
@@ -120,11 +121,11 @@ def test_predictions_of_models_with_other_groups_are_refused(results):
 
 
 def test_the_summary_has_the_groups_scores(results):
-    for name in ("flow/fast", f"features/{RUN}", f"sequence/{RUN}"):
-        path = results / f"models/{name}.history.csv"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("epoch,train_loss\n1,0.5\n")
-    summarize.run(runs=[RUN], tested=[RUN], results=results, out=results / "summary")
+    scored_runs.write_trainings(results, RUN)
+    summarize.run(
+        runs=[RUN], tested=[RUN], trainings=scored_runs.TRAININGS, results=results,
+        benchmarks=results / "none", out=results / "summary",
+    )  # fmt: skip
     table = pd.read_csv(results / "summary/metrics.csv")
     rows = table[table["behavior"] == "groom | rear"]
     assert rows["model"].tolist() == ["sequence"] * 2 + ["feature_extractor"] * 2
@@ -161,6 +162,7 @@ def trained(tiny_project, tmp_path_factory):
         )  # fmt: skip
     scored_runs.tune(out, videos=["m3"])
     scored_runs.measure_bouts(out, videos=["m1", "m2"])
+    scored_runs.choose(out, videos=["m3"])
     scored_runs.clean(out, "m3")
     scored_runs.score(out, videos=["m3"])
     return out

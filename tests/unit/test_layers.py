@@ -15,13 +15,16 @@ RULES = ROOT / "workflow" / "rules"
 
 # Imports go to the left only. The hall are the files beside the rooms, and the settings, a folder
 # only for their length; `example` is a side room.
-ARROWS = ["hall", "data", "ethogram", "models", "learn", "stages", "bench", "project", "cli"]
+ARROWS = [
+    "hall", "data", "ethogram", "movie", "models", "learn", "stages", "bench", "project", "cli",
+]  # fmt: skip
 SIDEWAYS = {"ethogram": {"data"}, "example": set(ARROWS[2:]), "project": {"bench"}}
-ENTRANCE = {"cli", "flags"}
+ENTRANCE = {"cli", "commands", "flags"}
 EXTERNAL = {
     "hall": {"yaml", "jsonschema", "tqdm"},
     "data": {"numpy", "cv2", "av", "h5py", "pandas"},
-    "ethogram": {"numpy", "pandas", "sklearn"},
+    "ethogram": {"numpy", "pandas", "scipy", "sklearn"},
+    "movie": {"numpy", "cv2", "PIL", "matplotlib"},
     "example": {"numpy", "cv2", "av"},
     "bench": {"numpy", "cv2", "av", "psutil", "torch"},
     "cli": set(),

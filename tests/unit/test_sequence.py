@@ -9,7 +9,7 @@ from torch import nn
 from deg_core.models import sequence
 from deg_core.models.sequence.conv import Conv
 from deg_core.models.sequence.linear import Linear
-from deg_core.models.sequence.mlp import MLP
+from deg_core.models.sequence.mlp import MLP, WindowMLP
 from deg_core.models.sequence.recurrent import Recurrent
 from deg_core.registry import SEQUENCE_NETWORKS
 from deg_core.settings import SequenceSettings
@@ -30,6 +30,7 @@ VARIANTS = [
     {"network": "rnn", "cell": "rnn", "n_layers": 1, "hidden_dropout": 0.5},
     {"network": "tcn", "n_stages": 1, "n_layers": 1},
     {"network": "transformer", "attention_window": 1, "n_heads": 1},
+    {"network": "mlp", "mlp_window": 1},
 ]
 BOUNDED = [v for v in VARIANTS if v["network"] != "rnn"]
 
@@ -223,6 +224,21 @@ def test_the_keypoint_network_scores_windows():
     assert [m.out_features for m in network if isinstance(m, nn.Linear)] == [256, 128, K]
     assert [m.p for m in network if isinstance(m, nn.Dropout)] == [0.35, 0.35]
     assert network(torch.randn(4, 31 * 44)).shape == (4, K)
+
+
+def test_the_keypoint_network_of_this_stage_is_the_same_on_every_window():
+    windows, frames = MLP(31 * D, K).eval(), WindowMLP(D, K).eval()
+    layers = [m for m in frames.modules() if isinstance(m, nn.Conv1d)]
+    for layer, linear in zip(layers, [windows[0], windows[3], windows[6]], strict=True):
+        layer.weight.data = linear.weight.data.reshape(layer.weight.shape)
+        layer.bias.data = linear.bias.data
+    x = torch.randn(1, D, 40)
+    assert frames.reach == 15
+    padded = nn.functional.pad(x[0], (15, 15))
+    flat = torch.stack([padded[:, t : t + 31].flatten() for t in range(40)])
+    torch.testing.assert_close(frames(x)[0].T, windows(flat))
+    assert [m.p for m in frames.modules() if isinstance(m, nn.Dropout)] == [0.35, 0.35]
+    assert network_of("mlp", mlp_window=5).reach == 2
 
 
 # --- wrappers

@@ -7,7 +7,15 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from deg_core.errors import ConfigError
-from deg_core.presets import PER_PRESET, PRESETS, base_preset, resolve
+from deg_core.presets import (
+    LOOKING,
+    PER_PRESET,
+    PRESETS,
+    base_preset,
+    resolve,
+    sections_of,
+    source_of,
+)
 from deg_core.settings import (
     SECTIONS,
     AugmentSettings,
@@ -15,6 +23,7 @@ from deg_core.settings import (
     ImportSettings,
     LabelSettings,
     SequenceSettings,
+    SweepSettings,
     changed,
     from_dict,
     from_json,
@@ -41,10 +50,23 @@ def test_defaults_keep_their_own_limits(cls):
     assert from_dict(cls, to_dict(cls())) == cls()
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("section", PER_PRESET)
+@pytest.mark.parametrize(
+    ("preset", "section"), [(p, section) for p in PRESETS for section in PRESETS[p]]
+)
 def test_presets_are_valid(preset, section):
+    assert section in PER_PRESET
     from_dict(SECTIONS[section], PRESETS[preset][section])
+
+
+def test_what_a_preset_looks_at_is_that_of_its_base():
+    config = {"preset_base": {"mine": "keypoints", "small": "lite"}}
+    names = ("fast", "small", "keypoints", "mine", "clusters")
+    assert [source_of(config, name) for name in names] == [
+        "video", "video", "keypoints", "keypoints", "clusters",
+    ]  # fmt: skip
+    assert sections_of(config, "mine") == ("sequence",)
+    assert sections_of(config, "clusters") == ()
+    assert LOOKING == ("fast", "medium", "slow", "lite")
 
 
 def test_settings_are_frozen():
@@ -224,6 +246,18 @@ def test_what_has_no_default_is_passed_on():
 def test_a_count_or_auto(given, expected):
     found = from_dict(FeatureSettings, {"batch_size": given}).batch_size
     assert (found, type(found)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(("given", "expected"), [([], ()), ([1, 2.0], (1, 2)), ("auto", "auto")])
+def test_counts_or_auto(given, expected):
+    found = from_dict(SweepSettings, {"train_sizes": given}).train_sizes
+    assert (found, [type(x) for x in found]) == (expected, [type(x) for x in expected])
+
+
+@pytest.mark.parametrize("given", ["all", 2, [0], [1.5], None])
+def test_neither_counts_nor_auto(given):
+    with pytest.raises(ConfigError, match="train_sizes"):
+        from_dict(SweepSettings, {"train_sizes": given})
 
 
 @pytest.mark.parametrize("given", ["all", 0, 2.5, None])

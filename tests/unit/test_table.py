@@ -8,6 +8,7 @@ from deg_core.errors import ConfigError, VideoError
 from deg_core.table import (
     Video,
     check_usable,
+    drawing_of,
     fixed_parts,
     is_drawn,
     read_videos,
@@ -44,6 +45,20 @@ def test_all_columns(table, tmp_path):
     assert read_videos(path) == [
         Video("m1", Path("videos/m 1.mp4"), "cage1", True, Path("anna.csv"), "test")
     ]
+
+
+@pytest.mark.parametrize("column", ["keypoints", "clusters"])
+def test_files_of_other_programs(table, tmp_path, column):
+    header = f"video\tpath\tpretrain\t{column}\n"
+    (tmp_path / "m 1.csv").touch()
+    first, second = read_videos(table(header + "m1\ta.mp4\tno\tm 1.csv\nm2\tb.mp4\tno\t\n"))
+    assert getattr(first, column) == Path("m 1.csv")
+    assert (second.keypoints, second.clusters) == (None, None)
+    (tmp_path / "m 1.csv").unlink()
+    assert complaint(tmp_path / "videos.tsv") == (
+        f"video m1: no file m 1.csv; correct the column '{column}', or leave it empty."
+    )
+    assert "has a brace" in complaint(table(header + "m1\ta.mp4\tno\t{m}.csv\n"))
 
 
 def test_defaults(table, tmp_path):
@@ -122,7 +137,8 @@ def test_unknown_column_without_a_near_one(table):
     text = complaint(table("video\tpath\tpretrain\tweight\n"))
     assert (
         text
-        == "unknown column 'weight'; the columns are video, path, group, pretrain, labels, split."
+        == "unknown column 'weight'; the columns are video, path, group, pretrain, labels, split, "
+        "keypoints, clusters."
     )
 
 
@@ -250,3 +266,11 @@ def test_size_of_a_file_is_bytes_and_of_a_folder_its_entries(tmp_path):
         (tmp_path / "frames" / f"{n}.png").write_bytes(b"123")
     assert size_of(tmp_path / "m1.mp4") == 5
     assert size_of(tmp_path / "frames") == 3
+
+
+def test_what_decides_a_drawing_is_told_in_one_order():
+    # Of the bundled example it must stay this text: it is what imports are compared by.
+    assert drawing_of({"videos": "example/videos", "seed": 120}) == "seed 120"
+    assert drawing_of({"seed": 5, "scene": "fly", "videos": "v", "n_frames": 600}) == (
+        "n_frames 600, scene fly, seed 5"
+    )

@@ -259,3 +259,16 @@ def test_a_damaged_image_stops_decoding(tmp_path):
 
 def test_the_store_is_offered_from_here():
     assert FrameStore.__module__ == "deg_core.data.store"
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_some_frames_are_given_by_their_numbers(tmp_path, folder):
+    frames = counting(10)
+    path = (
+        write_images(tmp_path / "images", frames)
+        if folder
+        else write_video(tmp_path / "v.mkv", frames, codec="ffv1")
+    )
+    given = [int(f.image[0, 0, 0]) for f in decode(probe(path), first=3, step=4)]
+    assert given == [3, 7]
+    assert list(decode(probe(path), first=10)) == []

@@ -21,8 +21,14 @@ DEG = """#!/bin/sh
 stage=$1
 if [ "$stage" = "$FAIL" ]; then echo "told to fail" >&2; exit 1; fi
 if [ "$stage" = summarize ]; then
-  for table in metrics curves confusion history; do set -- "$@" results/summary/$table.csv; done
+  for table in metrics over_splits curves confusion calibration history models bouts edges \
+    statistics transitions examples; do set -- "$@" results/summary/$table.csv; done
 fi
+for path in "$@"; do
+  case $path in
+    results/models/quantized/*.xml) set -- "$@" "${path%.xml}.bin" ;;
+  esac
+done
 for path in "$@"; do
   case $path in
     results/* | example/videos/*) [ -e "$path" ] || echo "$stage $$ $path" > "$path" ;;

@@ -23,6 +23,7 @@ RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
 ALL = {name: body for path in SMK for name, body in RULE.findall(path.read_text("utf-8"))}
 BODIES = {name: body for name, body in ALL.items() if "    output:" in body}  # no mere targets
 MEASURING = {"bench", "bench_tables"}  # nothing makes a measurement stale
+SHARED = {"train_keypoints": "train_sequence"}  # rules that call another one's stage
 STAGES = sorted(path.stem for path in (ROOT / "deg_core" / "stages").glob("*.py"))
 
 
@@ -80,7 +81,7 @@ def test_every_rule_has_log_benchmark_environment_and_version(rule):
     assert '"../envs/deg.yaml"' in directive(body, "conda")
     if rule in MEASURING:
         return
-    names = {"render_example": "example"}
+    names = {"render_example": "example"} | SHARED
     version = "figures" if rule.startswith("figure_") else names.get(rule, rule)
     assert version in VERSIONS
     assert f'version=VERSIONS["{version}"]' in directive(body, "params")
@@ -89,7 +90,8 @@ def test_every_rule_has_log_benchmark_environment_and_version(rule):
 @pytest.mark.parametrize("rule", [rule for rule in BODIES if not rule.startswith("figure_")])
 def test_stages_are_calls_of_the_command_line(rule):
     shell = directive(BODIES[rule], "shell")
-    assert shell.strip().startswith(f'"deg {rule.replace("_", "-")}"')
+    stage = SHARED.get(rule, rule)
+    assert shell.strip().startswith(f'"deg {stage.replace("_", "-")}"')
     assert shell.rstrip().endswith('" &> {log:q}"')
     # Paths may hold spaces and quotes; ids, numbers and the workflow's own words may not.
     unquoted = re.findall(r"\{((?:input|output|params\.settings|params\.state)[^:}]*)\}", shell)

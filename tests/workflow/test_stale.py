@@ -7,19 +7,33 @@ from stub_project import LABELS, ROOT, TABLE, Stub
 
 pytestmark = pytest.mark.workflow
 
+# How probabilities become bouts, and the table of it.
+CHOSEN = {"choose_postprocessing", "summarize_postprocessing"}
+# What rests on scores, and on ethograms beside what several people labeled.
+OF_SCORES = {"evaluate", "summarize", "advise", "compare_runs"}
+SCORED = OF_SCORES | {"compare_raters", "summarize_raters"}
+# What compares videos with those of a training.
+CHECKS = {"quality_reference", "check_quality"}
+# Tables and pages over all videos or all runs, which are made again as figures are.
+PAGES = {"summarize_flow", "summarize_quality", "judge", "describe", "report_pages"}
 RULES = {
-    "import_video", "import_labels", "video_stats", "merge_stats", "train_flow", "train_features",
-    "extract_features", "train_sequence", "predict", "tune_thresholds", "bout_lengths",
-    "postprocess", "evaluate", "summarize",
+    *SCORED, "import_video", "import_labels", "video_stats", "merge_stats", "train_flow",
+    "train_features", "extract_features", "train_sequence", "predict", "tune_thresholds",
+    "bout_lengths",
+    *CHECKS, *CHOSEN, "postprocess", "summarize_labels",
 }  # fmt: skip
 FIGURES = {
-    "figure_performance", "figure_confusion", "figure_thresholds", "figure_learning_curves",
-    "figure_ethogram", "figure_flow",
+    "figure_data", "figure_performance", "figure_behaviors", "figure_comparison",
+    "figure_sequence_gain", "figure_training_size", "figure_advice", "figure_examples",
+    "figure_bouts", "figure_edges", "figure_transitions", "figure_calibration",
+    "figure_confusion", "figure_thresholds", "figure_learning_curves", "figure_ethogram",
+    "figure_models", "figure_flow",
 }  # fmt: skip
-SCORED = {"evaluate", "summarize"}
+# What rests on labels, and on no training.
+FROM_LABELS = {"import_labels", "bout_lengths", "summarize_labels"}
 OF_A_RUN = {
     "train_features", "extract_features", "train_sequence", "predict", "tune_thresholds",
-    "postprocess",
+    "choose_postprocessing", "postprocess",
 }  # fmt: skip
 # Split 0 trains on m2, m1, m5 in this order, chooses with m3 and tests with m4; `final` trains on
 # m2, m1, m4, m5 and chooses with m3. The sweep's run trains on m2 and m1.
@@ -28,13 +42,15 @@ RUNS = [*FULL, "lite/0/2"]
 
 
 def rules(plan: dict[str, set[str]]) -> set[str]:
-    """Return the rules of a plan, figures apart: what rests on scores is drawn again."""
-    return set(plan) - FIGURES
+    """Return the rules of a plan, figures and pages apart: what rests on scores is drawn again."""
+    return set(plan) - FIGURES - PAGES
 
 
 def new_files(plan: dict[str, set[str]]) -> set[str]:
     """Return what the stages make, without the summary and the figures, which show all runs."""
-    return {name for rule in rules(plan) - {"summarize"} for name in plan[rule]}
+    tables = {rule for rule in rules(plan) if rule.startswith("summarize")}
+    tables |= {"advise", "compare_runs"}
+    return {name for rule in rules(plan) - tables for name in plan[rule]}
 
 
 def runs_of(plan: dict[str, set[str]], rule: str) -> set[str]:
@@ -117,6 +133,29 @@ def test_labels_of_a_test_video_edited(project):
     assert runs_of(plan, "evaluate") == {"fast/0/all", "lite/0/all", "lite/0/2"}
 
 
+def test_labels_of_several_people(project):
+    """Who else labeled a test video matters to the comparison; the model does not learn it."""
+    project.configure(labels={"annotator": "anna"})
+    project.run()
+    other = LABELS.replace("anna", "bob").replace("10,30", "12,30")
+    (project.folder / "labels" / "m4.csv").write_text(LABELS + other.partition("\n")[2])
+    plan = project.plan()
+    assert runs_of(plan, "compare_raters") == {"fast/0/all", "lite/0/all", "lite/0/2"}
+    assert plan["summarize_raters"] == {"summary/raters.csv"}
+    commands = project.snakemake("--dry-run", "--printshellcmds").stdout
+    assert "--videos m4 --label-files labels/m4.csv --ethograms results/ethograms/" in commands
+
+
+def test_raters_of_videos_that_are_not_tested(project):
+    text = LABELS.replace("10,30", "10,31")
+    (project.folder / "labels" / "m5.csv").write_text(text, encoding="utf-8")
+    plan = project.plan()
+    # The sweep's run does not see m5; the others train on it, and so predict otherwise.
+    assert runs_of(plan, "compare_raters") == {"fast/0/all", "lite/0/all"}
+    assert plan["advise"] == {"summary/learning.csv", "summary/advice.csv"}
+    assert plan["compare_runs"] == {"summary/tests.csv"}
+
+
 def test_labels_of_one_video_added(project):
     (project.folder / "labels" / "m6.csv").write_text(LABELS, encoding="utf-8")
     plan = project.plan()
@@ -136,6 +175,10 @@ def test_unlabeled_video_added(stub):
         "postprocess": {
             f"ethograms/{run}/m7{end}" for run in FULL for end in (".csv", ".bouts.csv")
         },
+        "check_quality": {f"quality/{run}/m7.json" for run in FULL},
+        "summarize_quality": {"summary/quality.csv"},
+        "describe": {"summary/setup.csv", "summary/videos.csv"},
+        "report_pages": {f"report/{page}.html" for page in ("verdicts", "videos", "setup")},
     }
 
 
@@ -143,15 +186,14 @@ def test_video_removed(project):
     table = project.folder / "videos.tsv"
     rows = table.read_text(encoding="utf-8").splitlines(keepends=True)
     table.write_text("".join(rows[:-1]), encoding="utf-8")  # m6, not labeled
-    assert project.plan() == {}
+    assert set(project.plan()) == {"summarize_quality", "describe", "report_pages"}
 
 
 def test_video_joins_what_motion_is_learned_from(project):
     table = project.folder / "videos.tsv"
     text = table.read_text(encoding="utf-8")
     table.write_text(text.replace("mouse 6.mp4\tno", "mouse 6.mp4\tyes"), encoding="utf-8")
-    untouched = {"import_video", "import_labels", "video_stats", "bout_lengths"}
-    assert rules(project.plan()) == RULES - untouched
+    assert rules(project.plan()) == RULES - FROM_LABELS - {"import_video", "video_stats"}
 
 
 def test_another_raw_video_takes_the_place_of_one(project):
@@ -159,7 +201,8 @@ def test_another_raw_video_takes_the_place_of_one(project):
     plan = project.plan()
     assert plan["import_video"] == {"import/m6.h5"}
     assert rules(plan) == {
-        "import_video", "video_stats", "extract_features", "predict", "postprocess"
+        "import_video", "video_stats", "extract_features", "predict", "postprocess",
+        "check_quality",
     }  # fmt: skip
 
 
@@ -187,38 +230,36 @@ def test_another_annotator(project):
 # What a change of each section makes again, figures apart.
 BELOW = {
     "import": ({"size": [64, 64]}, RULES),
-    "stats": ({"stride": 3}, RULES - {"import_video", "import_labels", "bout_lengths"}),
+    "stats": ({"stride": 3}, RULES - FROM_LABELS - {"import_video"}),
     "flow": (
         {"common": {"epochs": 3}},
-        RULES
-        - {"import_video", "import_labels", "video_stats", "merge_stats", "bout_lengths"},
+        RULES - FROM_LABELS - {"import_video", "video_stats", "merge_stats"},
     ),
     "features": (
         {"common": {"epochs": 3}},
         {
             "train_features", "extract_features", "train_sequence", "predict", "tune_thresholds",
-            "postprocess", *SCORED,
+            *CHECKS, *CHOSEN, "postprocess", *SCORED,
         },
     ),
     "augment": (
         {"degrees": 1},
-        RULES
-        - {"import_video", "import_labels", "video_stats", "merge_stats", "bout_lengths"},
+        RULES - FROM_LABELS - {"import_video", "video_stats", "merge_stats"},
     ),
     "extract": (
         {"dtype": "float16"},
         {
-            "extract_features", "train_sequence", "predict", "tune_thresholds", "postprocess",
-            *SCORED,
+            "extract_features", "train_sequence", "predict", "tune_thresholds", *CHECKS, *CHOSEN,
+            "postprocess", *SCORED,
         },
     ),
     "sequence": (
         {"common": {"epochs": 3}},
-        {"train_sequence", "predict", "tune_thresholds", "postprocess", *SCORED},
+        {"train_sequence", "predict", "tune_thresholds", *CHECKS, *CHOSEN, "postprocess", *SCORED},
     ),
-    "thresholds": ({"n_grid": 100}, {"tune_thresholds", "postprocess", *SCORED}),
-    "postprocess": ({"percentile": 5}, {"postprocess", *SCORED}),
-    "evaluate": ({"shuffles": 10}, SCORED),
+    "thresholds": ({"n_grid": 100}, {"tune_thresholds", *CHECKS, *CHOSEN, "postprocess", *SCORED}),
+    "postprocess": ({"percentile": 5}, {*CHECKS, *CHOSEN, "postprocess", *SCORED}),
+    "evaluate": ({"shuffles": 10}, OF_SCORES),
 }  # fmt: skip
 
 
@@ -242,6 +283,19 @@ def test_setting_in_a_folder(project, section):
     check_setting(project, section)
 
 
+def test_joint_thresholds_leave_the_tuned_ones(project):
+    project.configure(thresholds={"joint": True})
+    assert rules(project.plan()) == {*CHECKS, *CHOSEN, "postprocess", *SCORED}
+
+
+def test_what_is_unusual_is_a_matter_of_its_own(stub):
+    stub.configure(quality={"margin": 1.0})
+    plan = stub.plan()
+    assert rules(plan) == CHECKS
+    assert runs_of(plan, "check_quality") == set(FULL)  # and not the sweep's
+    assert set(plan) & PAGES == {"summarize_quality", "describe", "report_pages"}
+
+
 def test_settings_of_one_preset(stub):
     own = {"fast": {"epochs": 3}}
     stub.configure(flow=own, features=own, sequence=own)
@@ -262,6 +316,69 @@ def test_weights_to_start_from(project):
     assert project.plan() == {}
     weights.write_text("trained elsewhere, for longer")
     assert new_files(project.plan()) == new_files(plan)
+
+
+# --- int8
+
+INT8 = {
+    "extract_features", "train_sequence", "predict", "tune_thresholds", *CHECKS, *CHOSEN,
+    "postprocess", *SCORED,
+}  # fmt: skip
+
+
+def of_int8(plan: dict[str, set[str]]) -> set[str]:
+    """Return the runs whose extractor is to be quantised."""
+    ends = (".xml", ".bin", ".run.json")
+    names = plan.get("quantize", set())
+    runs = {run for run in RUNS if f"models/quantized/{run}.xml" in names}
+    assert names == {f"models/quantized/{run}{end}" for run in runs for end in ends}
+    return runs
+
+
+def test_int8_is_made_only_where_it_is_chosen(project):
+    assert not (project.folder / "results" / "models" / "quantized").exists()
+    project.configure(extract={"precision": "int8"})
+    plan = project.plan()
+    assert of_int8(plan) == set(RUNS)
+    assert rules(plan) == {"quantize", *INT8}
+    commands = project.snakemake("--dry-run", "--printshellcmds").stdout
+    assert "--quantized results/models/quantized/lite/0/2.xml" in commands
+    project.run()
+    assert project.plan() == {}
+    check_what_makes_int8_again(project)
+    project.configure(extract={"precision": "auto"})
+    assert rules(project.plan()) == INT8
+
+
+def check_what_makes_int8_again(project: Stub) -> None:
+    """Check changes of settings, a lost file, and labels that judge, each by itself."""
+    for change in ({"batch_size": 8}, {"dtype": "float16"}):
+        project.configure(extract={"precision": "int8", **change})
+        assert rules(project.plan()) == INT8
+    project.configure(extract={"precision": "int8", "int8_max_loss": 0.02})
+    assert of_int8(project.plan()) == set(RUNS)
+    project.configure(extract={"precision": "int8"})
+    assert project.plan() == {}
+    (project.folder / "results/models/quantized/fast/0/all.bin").unlink()
+    plan = project.plan()
+    assert of_int8(plan) == {"fast/0/all"}
+    assert runs_of(plan, "extract_features") == {"fast/0/all"}
+    project.run()
+
+
+def test_what_int8_may_lose_matters_to_int8_only(stub):
+    stub.configure(extract={"int8_max_loss": 0.5})
+    assert stub.plan() == {}
+
+
+def test_int8_that_was_refused_does_not_hide(project):
+    project.configure(extract={"precision": "int8"})
+    before = project.plan()
+    done = project.snakemake("--keep-going", fail="quantize")
+    assert done.returncode == 1
+    assert project.plan() == before
+    # Nobody's features are changed by half: the old ones stay until int8 is there.
+    assert (project.folder / "results/features/fast/0/all/m1.h5").exists()
 
 
 # --- branches
@@ -290,15 +407,20 @@ def test_size_added(stub):
 
 def test_branch_removed(project):
     project.configure(presets=["lite"], splits__final=False)
-    assert rules(project.plan()) == {"summarize"}
+    tables = {"summarize", "summarize_postprocessing", "summarize_raters", "advise", "compare_runs"}
+    assert rules(project.plan()) == tables
 
 
 def test_new_branches_reach_summary_and_figures(project):
     project.configure(splits__count=2)
     plan = project.plan()
     assert plan["summarize"] == {
-        f"summary/{table}.csv" for table in ("metrics", "curves", "confusion", "history")
-    }
+        f"summary/{table}.csv"
+        for table in (
+            "metrics", "over_splits", "curves", "confusion", "calibration", "history", "models",
+            "bouts", "edges", "statistics", "transitions", "examples",
+        )
+    }  # fmt: skip
     assert plan["figure_performance"] == {"figures/performance.svg"}
     assert "figures/ethograms/lite/1/all/m1.svg" in plan["figure_ethogram"]
 
@@ -319,13 +441,13 @@ def test_no_runs_learn_motion_only(project):
         path.unlink()
     assert project.plan() == {}
     project.delete("models/flow/fast.pt")
-    assert set(project.plan()) == {"train_flow", "figure_flow"}
+    assert set(project.plan()) == {"train_flow", "summarize_flow", "figure_flow"}
 
 
 # --- figures
 
 
-@pytest.mark.parametrize("figure", ["figure_performance", "figure_ethogram"])
+@pytest.mark.parametrize("figure", ["figure_bouts", "figure_ethogram"])
 def test_script_of_a_figure(stub, figure):
     script = stub.repository / "workflow" / "scripts" / f"{figure}.py"
     script.write_text(script.read_text(encoding="utf-8") + "# thicker lines\n", encoding="utf-8")
@@ -338,16 +460,69 @@ def test_style_of_all_figures(project):
     assert set(project.plan()) == FIGURES
 
 
-def test_figures_are_drawn_from_the_summary_alone(project):
+def keep_only_the_summary(project: Stub) -> None:
+    """Delete everything that was computed but the tables."""
     for path in (project.folder / "results").iterdir():
         if path.name != "summary":
             project.delete(path.name)
+
+
+def planned(project: Stub, *targets: str) -> set[str]:
+    """Return the rules that Snakemake would run for some targets, itself apart."""
+    done = project.snakemake("--dry-run", "--quiet", "rules", "--", *targets)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.partition("Job stats:")[2].partition("\n\n")[0].splitlines()[3:]
+    return {line.split()[0] for line in lines} - {"total", *targets}
+
+
+def test_figures_of_a_study_are_drawn_from_the_summary_alone(project):
+    assert planned(project, "figures") == set()
+    keep_only_the_summary(project)
+    assert planned(project, "figures") == FIGURES - {"figure_ethogram"}
+    done = project.snakemake("figures")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {path.name for path in (project.folder / "results").iterdir()} == {"summary", "figures"}
+    assert planned(project, "figures") == set()
+
+
+def test_one_figure_is_drawn_without_labels_videos_and_what_snakemake_knows(project):
+    keep_only_the_summary(project)
     shutil.rmtree(project.folder / ".snakemake")
     shutil.rmtree(project.folder / "labels")
     project.configure(splits={"count": 0}, sweep={})
-    done = project.snakemake("--dry-run", "results/figures/performance.svg")
-    assert "Job stats:\njob                   count\n" in done.stdout
-    assert "\ntotal                     1\n" in done.stdout
+    assert planned(project, "results/figures/performance.svg") == {"figure_performance"}
+
+
+def test_a_figure_that_was_deleted_is_drawn_again(project):
+    project.delete("figures/bouts/fast.svg")
+    assert project.plan() == {"figure_bouts": {"figures/bouts/fast.svg"}}
+    assert planned(project, "figures") == {"figure_bouts"}
+
+
+def test_what_is_not_known_has_no_figure(project):
+    """One preset, no sweep: nothing to compare, and no curve."""
+    project.configure(presets=["lite"], sweep={})
+    listed = planned_figures(project)
+    assert not listed & {"comparison.svg", "training_size.svg", "advice.svg"}
+    assert "performance.svg" in listed
+    assert not [name for name in listed if name.startswith(("raters/", "postprocessing/"))]
+
+
+def test_figures_of_raters_and_of_a_choice(project):
+    other = LABELS.replace("anna", "bob").partition("\n")[2]
+    (project.folder / "labels" / "m4.csv").write_text(LABELS + other)
+    project.configure(labels={"annotator": "anna"}, postprocess={"method": "auto"})
+    listed = planned_figures(project)
+    assert {f"{kind}/{preset}.svg" for kind in ("raters", "postprocessing")
+            for preset in ("fast", "lite")} <= listed  # fmt: skip
+
+
+def planned_figures(project: Stub) -> set[str]:
+    """Return the figures that the project lists, without their folder."""
+    done = project.snakemake("--summary")
+    assert done.returncode == 0, done.stdout + done.stderr
+    names = [line.partition("\t")[0] for line in done.stdout.splitlines()]
+    return {name.removeprefix("results/figures/") for name in names if "results/figures/" in name}
 
 
 # --- failures
