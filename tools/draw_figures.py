@@ -2,13 +2,14 @@
 
     python tools/draw_figures.py [--force] PROJECT ...
 
-Does what `deg run PROJECT figures` does, stale figures and records included: Snakemake decides what
-to draw. Loading the libraries takes twice as long as drawing a figure, so they are loaded once, and
-each script runs in a copy of this process (a fork: Linux and macOS).
+Does what `deg run PROJECT figures` does, but takes the tables as they are: Snakemake decides which
+figures are stale. Loading the libraries takes twice as long as drawing a figure, so they are loaded
+once, and each script runs in a copy of this process (a fork: Linux and macOS).
 """
 
 import argparse
 import os
+import re
 import runpy
 import sys
 import sysconfig
@@ -49,12 +50,22 @@ def run_script(job: PythonScript, edit: bool = False) -> None:
         raise WorkflowError(f"{job.rulename} failed; see {job.log}")
 
 
+def figure_rules() -> list[str]:
+    """List the rules that draw the figures of a study, and the one that asks for them."""
+    files = sorted((repository() / "workflow" / "rules").glob("figures*.smk"))
+    return [
+        name
+        for file in files
+        for name in re.findall(r"^rule (figure\w*):", file.read_text("utf-8"), re.MULTILINE)
+    ]
+
+
 def draw(project: Path, *, cores: str, force: bool) -> int:
     """Draw the figures of one project that are missing or stale, or all; return an exit code."""
     command = ["--snakefile", str(repository() / "Snakefile"), "--directory", str(project)]
     command += ["--workflow-profile", str(repository() / "profiles" / "default")]
-    command += ["--cores", cores, "--", "figures"]
-    # The folder of the summary decides: everything below is made by the figures' rules alone.
+    # No other rule: a copy of a summary has new dates, and is not to be computed again by that.
+    command += ["--cores", cores, "--allowed-rules", *figure_rules(), "--", "figures"]
     if force:
         for figure in sorted((project / "results" / "figures").rglob("*.svg")):
             figure.unlink()
