@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.quantization import calibration_curve
+from sklearn.calibration import calibration_curve
 
 from deg_core.ethogram.calibration import N_BINS, bins_of, calibration_error, gaps, reliability
 

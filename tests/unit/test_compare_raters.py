@@ -146,7 +146,7 @@ def test_no_runs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "match"), [(None, "cannot be read"), ("", "cannot be read"), ("a,b\n", "lacks")]
+    ("text", "match"), [(None, "does not exist"), ("", "damaged"), ("a,b\n", "lacks")]
 )
 def test_damaged_comparison(tmp_path, text, match):
     path = tmp_path / f"{RUN}.csv"
