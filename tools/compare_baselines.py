@@ -21,40 +21,12 @@ from deg_core.config import load_config
 from deg_core.data.keypoints import COORDS, POINTS, expand, interpolate
 from deg_core.data.publish import publish_text, read_json
 from deg_core.example.motion import FIELD
-from deg_core.example.render import SEED, VIDEOS, VideoSpec, keypoints_of
+from deg_core.example.render import SEED, VIDEOS, VideoSpec
+from deg_core.example.tracks import AROUND, tracked
 from deg_core.project.folder import repository
 from deg_core.project.run import run
 
-AROUND = 7  # frames to each side over which a cluster's features are averaged
 SCORES = ("f1_macro", "bout_f1_50")
-
-
-def tracked(video: str, *, noise: float, lost: float, seed: int = 0) -> np.ndarray:
-    """Look at a video as a tracker does.
-
-    Parameters
-    ----------
-    video
-        One of the example's.
-    noise
-        Standard deviation in pixels of a video of 96 x 96.
-    lost
-        Share of the points that it takes for something else, and is not sure of.
-    seed
-        Seed of both.
-
-    Returns
-    -------
-    keypoints : (T, 7, 3) float64
-        x, y and likelihood.
-    """
-    points = keypoints_of(VideoSpec(video))
-    rng = np.random.default_rng([seed, VIDEOS.index(video)])
-    wrong = rng.random(points.shape[:2]) < lost
-    points += rng.normal(0, noise, points.shape)
-    points[wrong] += rng.normal(0, 15, (wrong.sum(), 2))
-    likelihood = rng.uniform(np.where(wrong, 0, 0.95), np.where(wrong, 0.8, 1))
-    return np.concatenate([points, likelihood[..., None]], axis=-1)
 
 
 def write_keypoints(path: Path, keypoints: np.ndarray) -> None:
@@ -90,7 +62,10 @@ def make_project(
     config["clusters"] = {"mapping": mapping}
     publish_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
     rows = ["video\tpath\tpretrain\tlabels\tkeypoints\tclusters"]
-    keypoints = {video: tracked(video, noise=noise, lost=lost) for video in VIDEOS}
+    keypoints = {
+        video: tracked(VideoSpec(video), np.random.default_rng([0, i]), noise=noise, lost=lost)
+        for i, video in enumerate(VIDEOS)
+    }
     for video, points in keypoints.items():
         write_keypoints(folder / "keypoints" / f"{video}.csv", points)
         text = (example / "labels" / f"{video}.csv").read_text(encoding="utf-8")

@@ -17,13 +17,19 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from deg_core.ethogram.bout_metrics import Bouts, iou_name
-from deg_core.ethogram.bouts import UNKNOWN, IntArray, background, background_labels, intervals
+from deg_core.ethogram.bouts import (
+    BACKGROUND,
+    UNKNOWN,
+    IntArray,
+    background,
+    background_labels,
+    intervals,
+)
 from deg_core.ethogram.chance import join
 from deg_core.ethogram.frame_metrics import Counts, count, divide
 
 Labels = NDArray[np.int8]
 
-BACKGROUND = "background"
 OVERALL = "overall"
 HUMAN, MODEL = "human-human", "model-human"
 ALL, AGREE, DISAGREE = "all", "agree", "disagree"

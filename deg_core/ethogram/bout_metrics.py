@@ -291,25 +291,6 @@ def bout_rates(sums: BoutSums, *, iou: Sequence[float]) -> dict[str, Numbers]:
     }
 
 
-def bout_scores(labels: ArrayLike, present: ArrayLike, *, iou: Sequence[float]) -> dict[str, float]:
-    """Return all bout-wise scores of one behavior.
-
-    Parameters
-    ----------
-    labels, present, iou
-        As in `count_bouts`.
-
-    Returns
-    -------
-    dict
-        Those of `bout_rates`, and ``onset_error``, ``offset_error``: median absolute frames over
-        the pairs matched at the smallest overlap; NaN without one.
-    """
-    sums, edges = count_bouts(labels, present, iou=iou)
-    medians = {f"{name}_error": median_size(e) for name, e in edges._asdict().items()}
-    return {name: float(x) for name, x in bout_rates(sums, iou=iou).items()} | medians
-
-
 def mean_duration(runs: IntArray) -> float:
     """Return the mean length of the bouts in frames, NaN without any."""
     return float(np.diff(runs).mean()) if len(runs) else float("nan")

@@ -18,6 +18,7 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
 UNKNOWN = -1
+BACKGROUND = "background"
 
 
 def intervals(trace: ArrayLike) -> IntArray:
@@ -302,7 +303,7 @@ def ethogram_table(present: ArrayLike, *, behaviors: Sequence[str], fps: float) 
     array = np.asarray(present, dtype=bool)
     frames = np.arange(len(array))
     head = {"frame": frames, "time_s": np.round(frames / fps, 6)}
-    head["background"] = background(array).astype(np.int8)
+    head[BACKGROUND] = background(array).astype(np.int8)
     return pd.DataFrame(head | {n: array[:, k].astype(np.int8) for k, n in enumerate(behaviors)})
 
 

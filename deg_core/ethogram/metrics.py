@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from deg_core.ethogram import bootstrap
 from deg_core.ethogram.bout_metrics import mean_duration, scored_bouts
-from deg_core.ethogram.bouts import UNKNOWN, background, background_labels
+from deg_core.ethogram.bouts import BACKGROUND, UNKNOWN, background, background_labels
 from deg_core.ethogram.calibration import bins_of, reliability
 from deg_core.ethogram.chance import join, shifted
 from deg_core.ethogram.frame_metrics import Numbers, count, precision_recall_curve, rank
@@ -42,7 +42,6 @@ DIRECTIONS = {
 }
 # What needs a probability, which the background has none of.
 OF_PROBABILITIES = ("auroc", "average_precision", "calibration_error")
-BACKGROUND = "background"
 
 
 class Scored(NamedTuple):

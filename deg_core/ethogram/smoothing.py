@@ -5,7 +5,7 @@ Reads and writes no file; `choose_postprocessing` (stages) says which method eac
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -72,6 +72,27 @@ def treatment(method: str, **parameters: Any) -> Treatment:
     if not 0 <= ready.low <= ready.threshold <= 1 or min(counts) < 0:
         raise ValueError(f"{ready} has numbers out of range")
     return ready
+
+
+def treatments(choices: Mapping[str, Any], behaviors: Sequence[str]) -> list[Treatment]:
+    """Build the treatments of one model from what choose_postprocessing wrote of it.
+
+    Parameters
+    ----------
+    choices
+        Per behavior ``method`` and ``parameters``.
+    behaviors
+        The K names, in the order to return.
+
+    Raises
+    ------
+    KeyError
+        If a behavior or one of the two is missing.
+    ValueError
+        See `treatment`.
+    """
+    chosen = [choices[name] for name in behaviors]
+    return [treatment(one["method"], **one["parameters"]) for one in chosen]
 
 
 def fixed(

@@ -17,10 +17,11 @@ jump   leaps forward; rare
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
+T = TypeVar("T")
 Gait = Literal["still", "run", "leap"]
 Posture = Literal["flat", "rear", "curl"]
 
@@ -46,7 +47,7 @@ class Dice:
         """Return True in ``percent`` of 100 cases."""
         return self._uniform() * 100 < percent
 
-    def shuffled(self, items: Sequence["Block"]) -> list["Block"]:
+    def shuffled(self, items: Sequence[T]) -> list[T]:
         """Return the items in random order."""
         keys = [self._uniform() for _ in items]
         return [items[i] for i in sorted(range(len(items)), key=keys.__getitem__)]

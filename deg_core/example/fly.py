@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from deg_core.example.behaviors import Dice
+from deg_core.example.deck import deal
 from deg_core.example.motion import FIELD, FPS, smooth, wander
 from deg_core.example.spec import VideoSpec, generators
 
@@ -44,22 +45,10 @@ class Phase:
 
 def plan(n_frames: int, *, seed: str) -> list[Phase]:
     """Draw what the fly does during a video; the lengths sum to ``n_frames``."""
-    dice = Dice(seed)
-    phases: list[Phase] = []
-    deck: list[Phase] = []
-    left = n_frames
-    while left > 0:
-        # No phase follows one of its own kind, whose end nobody could see.
-        last = phases[-1].doing if phases else None
-        deck = deck or dice.shuffled(_deck(dice))
-        phase = next((one for one in deck if one.doing != last), Phase(14, "stand"))
-        if phase in deck:
-            deck.remove(phase)
-        if phase.length > left:
-            phase = Phase(left, "stand")
-        phases.append(phase)
-        left -= phase.length
-    return phases
+    return deal(
+        n_frames, Dice(seed), _deck, filler=Phase(14, "stand"),
+        cut=lambda phase, left: Phase(left, "stand"),
+    )  # fmt: skip
 
 
 def _deck(dice: Dice) -> list[Phase]:

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from deg_core.example.behaviors import Dice
+from deg_core.example.deck import deal
 from deg_core.example.motion import FIELD, FPS, smooth
 from deg_core.example.spec import VideoSpec, generators
 
@@ -51,20 +52,10 @@ class Phase:
 
 def plan(n_frames: int, *, seed: str) -> list[Phase]:
     """Draw what the mouse does during a video; the lengths sum to ``n_frames``."""
-    dice = Dice(seed)
-    phases: list[Phase] = []
-    deck: list[Phase] = []
-    left = n_frames
-    while left > 0:
-        last = phases[-1].doing if phases else None
-        deck = deck or dice.shuffled(_deck(dice))
-        phase = next((one for one in deck if one.doing != last), Phase(12, "float"))
-        if phase in deck:
-            deck.remove(phase)
-        phase = Phase(min(phase.length, left), phase.doing)
-        phases.append(phase)
-        left -= phase.length
-    return phases
+    return deal(
+        n_frames, Dice(seed), _deck, filler=Phase(12, "float"),
+        cut=lambda phase, left: Phase(left, phase.doing),
+    )  # fmt: skip
 
 
 def _deck(dice: Dice) -> list[Phase]:

@@ -43,7 +43,7 @@ def render_tracks(*, videos: list[str], folder: Path, seed: int, n_frames: int) 
         If a file cannot be written.
     """
     specs = [VideoSpec(video, seed=seed, n_frames=n_frames) for video in videos]
-    found = {spec.video: tracked(spec) for spec in specs}
+    found = {spec.video: tracked(spec, source_of(spec)) for spec in specs}
     for video, points in found.items():
         publish_text(folder / f"{video}.keypoints.csv", keypoints_text(points))
     for video, numbers in clusters_of(found, seed=seed).items():
@@ -51,8 +51,26 @@ def render_tracks(*, videos: list[str], folder: Path, seed: int, n_frames: int) 
         publish_text(folder / f"{video}.clusters.csv", "\n".join(rows))
 
 
-def tracked(spec: VideoSpec) -> np.ndarray:
+def source_of(spec: VideoSpec) -> np.random.Generator:
+    """Return the source of a tracker's errors in one video of a study."""
+    return np.random.default_rng([spec.seed, zlib.crc32(spec.video.encode()), 1])
+
+
+def tracked(
+    spec: VideoSpec, rng: np.random.Generator, *, noise: float = NOISE, lost: float = LOST
+) -> np.ndarray:
     """Look at a video as a tracker does: with noise, and some points lost.
+
+    Parameters
+    ----------
+    spec
+        The video.
+    rng
+        Source of both.
+    noise
+        Standard deviation in pixels of the field.
+    lost
+        Share of the points that the tracker takes for something else, and is not sure of.
 
     Returns
     -------
@@ -60,11 +78,10 @@ def tracked(spec: VideoSpec) -> np.ndarray:
         x, y and likelihood of the points named in `deg_core.data.keypoints.POINTS`.
     """
     points = keypoints_of(spec)
-    rng = np.random.default_rng([spec.seed, zlib.crc32(spec.video.encode()), 1])
-    lost = rng.random(points.shape[:2]) < LOST
-    points += rng.normal(0, NOISE, points.shape)
-    points[lost] += rng.normal(0, 15, (lost.sum(), 2))
-    likelihood = rng.uniform(np.where(lost, 0, 0.95), np.where(lost, 0.8, 1))
+    wrong = rng.random(points.shape[:2]) < lost
+    points += rng.normal(0, noise, points.shape)
+    points[wrong] += rng.normal(0, 15, (wrong.sum(), 2))
+    likelihood = rng.uniform(np.where(wrong, 0, 0.95), np.where(wrong, 0.8, 1))
     return np.concatenate([points, likelihood[..., None]], axis=-1)
 
 

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from deg_core.data.arrays import read_predictions
+from deg_core.data.ethograms import read_ethogram
 from deg_core.data.labels import read_frame_labels
 from deg_core.data.movie_file import publish_movie
-from deg_core.data.publish import damage_of, open_hdf5, read_json
+from deg_core.data.publish import damage_of, read_json
+from deg_core.data.source import read_source
 from deg_core.data.store import FrameStore
 from deg_core.data.video import VideoInfo, decode, probe
 from deg_core.errors import ConfigError, StateError, VideoError
+from deg_core.ethogram.smoothing import treatments
 from deg_core.explain import nearest
 from deg_core.movie.picture import Picture
 from deg_core.movie.strip import Tracks
@@ -249,8 +251,7 @@ def read_tracks(results: Path, video: str, run: str) -> Tracks:
     predicted = read_predictions(results / "predictions" / run / f"{video}.h5")
     names = list(predicted.behaviors)
     ethogram = results / "ethograms" / run / f"{video}.csv"
-    with damage_of(ethogram):
-        present = pd.read_csv(ethogram, usecols=names, dtype=np.uint8)[names].to_numpy() == 1
+    present = read_ethogram(ethogram, names)
     tracks = Tracks(
         behaviors=names,
         human=read_human(results / "labels" / f"{video}.csv", names),
@@ -278,11 +279,12 @@ def read_thresholds(folder: Path, run: str, behaviors: Sequence[str]) -> list[fl
         If the file is missing or damaged.
     """
     used, tuned = folder / f"{run}.postprocess.json", folder / f"{run}.json"
-    path = used if used.exists() else tuned
-    values = read_json(path)
+    path = used if used.exists() else tuned  # results of a version that did not move them
+    chosen = read_json(path)
     with damage_of(path):
-        chosen = [values["sequence"][name] for name in behaviors]
-        return [float(one.get("parameters", one)["threshold"]) for one in chosen]
+        if path == tuned:
+            return [float(chosen["sequence"][name]["threshold"]) for name in behaviors]
+        return [one.threshold for one in treatments(chosen["sequence"], behaviors)]
 
 
 def read_human(path: Path, behaviors: Sequence[str]) -> NDArray[np.int8] | None:
@@ -315,9 +317,7 @@ def choose_source(project: Project, video: Video) -> VideoInfo | FrameStore:
     except VideoError as error:
         log(f"{error} The movie shows the imported video instead.")
         return FrameStore(path)
-    with damage_of(path), open_hdf5(path) as file:
-        imported = int(file.attrs["source_bytes"])
-    if info.size != imported:
+    if info.size != read_source(path).size:
         log(f"{raw}: is another file than was imported; the movie shows the imported video.")
         return FrameStore(path)
     return info

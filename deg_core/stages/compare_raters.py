@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
+from deg_core.data.ethograms import read_ethogram
 from deg_core.data.labels import annotators, read_label_file
 from deg_core.data.publish import publish_csv
 from deg_core.errors import StateError
@@ -67,7 +67,7 @@ def run(
     for video, path in zip(videos, label_files, strict=True):
         people = annotators(path)
         if len(people) > 1:
-            present = read_present(ethograms / f"{video}.csv", labels.behaviors)
+            present = read_ethogram(ethograms / f"{video}.csv", labels.behaviors)
             tables = {
                 name or UNNAMED: _labels_of(name, path, len(present), labels.behaviors, groups)
                 for name in people
@@ -75,31 +75,6 @@ def run(
             rated.append(agreement.Rated(tables, {MODEL: present}))
     table = agreement.compare_raters(rated, behaviors=labels.behaviors, iou=settings.overlaps)
     publish_csv(out, table)
-
-
-def read_present(path: Path, behaviors: Sequence[str]) -> np.ndarray:
-    """Read an ethogram.
-
-    Parameters
-    ----------
-    path
-        Table of frames.
-    behaviors
-        The K behaviors to return.
-
-    Returns
-    -------
-    present : (T, K) bool
-
-    Raises
-    ------
-    StateError
-        If the file cannot be read, or lacks a behavior.
-    """
-    try:
-        return pd.read_csv(path, usecols=list(behaviors))[list(behaviors)].to_numpy() == 1
-    except (OSError, ValueError) as error:
-        raise StateError(f"{path}: cannot be read ({error}); delete it and run again.") from error
 
 
 def _labels_of(

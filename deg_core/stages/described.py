@@ -12,8 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deg_core.ethogram.bout_metrics import best_overlaps, edge_errors, match, scored_bouts
-from deg_core.ethogram.bouts import background_labels, intervals
-from deg_core.ethogram.metrics import BACKGROUND
+from deg_core.ethogram.bouts import BACKGROUND, background_labels, intervals
 from deg_core.ethogram.occupancy import occupancy, transitions
 from deg_core.ethogram.windows import nearest_window
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from deg_core.data.arrays import Predictions
+from deg_core.data.ethograms import read_ethogram
 from deg_core.data.publish import publish_csv, publish_json
 from deg_core.errors import StateError
 from deg_core.ethogram import metrics
@@ -92,7 +92,7 @@ def run(
     groups = indices(read[0][0].groups, behaviors)
     scored = {
         "sequence": [
-            metrics.Scored(t, read_ethogram(ethograms / f"{v}.csv", p), p.probabilities)
+            metrics.Scored(t, read_fitting(ethograms / f"{v}.csv", p), p.probabilities)
             for v, (p, t) in zip(videos, read, strict=True)
         ]
     }
@@ -117,37 +117,21 @@ def run(
     publish_csv(examples, described.examples(seen, behaviors, f1=f1))
 
 
-def read_ethogram(path: Path, predicted: Predictions) -> NDArray[np.bool_]:
-    """Return the ethogram made from some predictions.
-
-    Parameters
-    ----------
-    path
-        Table of frames.
-    predicted
-        The predictions of T frames and K behaviors from which it was made.
-
-    Returns
-    -------
-    present : (T, K) bool
+def read_fitting(path: Path, predicted: Predictions) -> NDArray[np.bool_]:
+    """Return the ethogram made from some predictions, (T, K).
 
     Raises
     ------
     StateError
         If the file cannot be read, or has other frames or behaviors than the predictions.
     """
-    expected = ["frame", "time_s", metrics.BACKGROUND, *predicted.behaviors]
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise StateError(f"{path}: cannot be read ({error}); delete it and run again.") from error
-    if list(table.columns) != expected or len(table) != len(predicted.probabilities):
+    present = read_ethogram(path, predicted.behaviors)
+    if len(present) != len(predicted.probabilities):
         raise StateError(
-            f"{path}: {len(table)} frames and the columns {', '.join(map(str, table.columns))}, "
-            f"but the predictions have {len(predicted.probabilities)} frames and need the columns "
-            f"{', '.join(expected)}; delete it and run again."
+            f"{path}: {len(present)} frames, but the predictions have "
+            f"{len(predicted.probabilities)} frames; delete it and run again."
         )
-    return table[list(predicted.behaviors)].to_numpy() == 1
+    return present
 
 
 def _extractor(read: Read, treatments: Sequence[Treatment], groups: Groups) -> list[metrics.Scored]:

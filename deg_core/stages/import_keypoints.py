@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from deg_core.data import trackers
 from deg_core.data.arrays import feature_writer
 from deg_core.data.keypoints import FEATURES, expand, interpolate
-from deg_core.data.publish import damage_of, open_hdf5
+from deg_core.data.source import read_source
 from deg_core.data.video import FrameStore
 from deg_core.errors import DegError
 from deg_core.progress import log
@@ -45,8 +45,8 @@ def run(*, keypoints: Path, store: Path, out: Path, settings: KeypointSettings) 
     """
     with FrameStore(store) as video:
         n_frames, fps = video.n_frames, video.fps
-    with damage_of(store), open_hdf5(store) as file:
-        size = int(file.attrs["source_height"]), int(file.attrs["source_width"])
+    source = read_source(store)
+    size = source.height, source.width
     tracks = trackers.read_tracks(keypoints)
     found = trackers.choose(
         tracks, keypoints, points=settings.points, individual=settings.individual

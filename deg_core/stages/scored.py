@@ -10,7 +10,7 @@ from deg_core.data.arrays import Predictions, read_predictions
 from deg_core.data.labels import read_frame_labels
 from deg_core.data.publish import damage_of, read_json
 from deg_core.errors import StateError
-from deg_core.ethogram.smoothing import Treatment, treatment
+from deg_core.ethogram.smoothing import Treatment, treatments
 
 MODELS = ("sequence", "feature_extractor")
 
@@ -132,13 +132,10 @@ def read_treatments(path: Path) -> tuple[list[str], dict[str, list[Treatment]]]:
     values = read_json(path)
     with damage_of(path):
         names = values["behaviors"]
-        chosen = {m: [values[m][name] for name in names] for m in MODELS if m in values}
+        chosen = {m: treatments(values[m], names) for m in MODELS if m in values}
         if "sequence" not in chosen:
             raise KeyError("sequence")
-        return names, {
-            model: [treatment(one["method"], **one["parameters"]) for one in each]
-            for model, each in chosen.items()
-        }
+        return names, chosen
 
 
 def thresholds_in_use(path: Path) -> list[float]:

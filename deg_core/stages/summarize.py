@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from deg_core.data.publish import damage_of, publish_csv, read_json
-from deg_core.ethogram.metrics import BACKGROUND
+from deg_core.ethogram.bouts import BACKGROUND
 from deg_core.stages import described
 from deg_core.stages.model_facts import model_table
 from deg_core.stages.run_tables import RUN, key_of, name_of, read_table, read_trainings

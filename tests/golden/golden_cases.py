@@ -315,6 +315,7 @@ def case_import_keypoints(folder: Path) -> Digest:
     points = np.concatenate([100 * inputs.noise("points", 40, 7, 2), likelihood], axis=-1)
     store = videos.write_store(folder / "v.h5", inputs.frames_of("g1"), fps=inputs.FPS)
     with h5py.File(store, "r+") as file:
+        file.attrs.update(source="v.mp4", source_bytes=1, codec="h264")
         file.attrs.update(source_height=100, source_width=80)
     found, files_of = {}, {
         "deeplabcut": write_csv(folder / "k.csv", frame_of(points)),

@@ -8,6 +8,7 @@ import pandas as pd
 
 from deg_core.data.labels import write_frame_labels
 from deg_core.data.publish import publish_csv, publish_json
+from deg_core.ethogram.bouts import ethogram_table
 from deg_core.settings import EvaluateSettings, LabelSettings
 from deg_core.stages import advise, compare_raters, compare_runs, summarize_raters
 
@@ -33,7 +34,8 @@ def write_raters(folder: Path) -> Path:
             lines.append(f"bout,move,{start + 5},{start + 12 + late},{person}")
     (folder / "labels.csv").write_text("\n".join(lines) + "\n")
     present = inputs.noise("ethogram", 30, 2).repeat(4, axis=0) > 0.6
-    publish_csv(folder / "e/g1.csv", pd.DataFrame(present.astype(int), columns=inputs.BEHAVIORS))
+    ethogram = ethogram_table(present, behaviors=inputs.BEHAVIORS, fps=inputs.FPS)
+    publish_csv(folder / "e/g1.csv", ethogram)
     return folder / "labels.csv"
 
 

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from deg_core.ethogram.bout_metrics import (
     Bouts,
     best_overlaps,
-    bout_scores,
+    bout_rates,
     count_bouts,
     count_splits,
     edge_errors,
     iou_name,
     match,
     mean_duration,
+    median_size,
     scored_bouts,
 )
 from deg_core.ethogram.bouts import intervals
@@ -32,6 +33,13 @@ def track(text):
 def found(text):
     """Read '0110' as a prediction."""
     return np.array([c == "1" for c in text], dtype=bool)
+
+
+def bout_scores(labels, present, *, iou):
+    """Put together what `measures` makes of one behavior."""
+    sums, edges = count_bouts(labels, present, iou=iou)
+    medians = {f"{name}_error": median_size(e) for name, e in edges._asdict().items()}
+    return {name: float(x) for name, x in bout_rates(sums, iou=iou).items()} | medians
 
 
 tracks = st.text("01?", max_size=40)

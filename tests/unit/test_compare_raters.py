@@ -6,6 +6,7 @@ import pytest
 
 from deg_core.errors import LabelError, StateError
 from deg_core.ethogram.agreement import COLUMNS
+from deg_core.ethogram.bouts import ethogram_table
 from deg_core.settings import EvaluateSettings, LabelSettings
 from deg_core.stages import compare_raters, summarize_raters
 
@@ -18,10 +19,9 @@ RUN = "lite/0/all"
 def write_ethogram(folder, video, *, n_frames=40):
     present = np.zeros((n_frames, 2), int)
     present[5:18, 0] = 1
-    table = pd.DataFrame(present, columns=["groom", "rear"])
-    table.insert(0, "background", 1 - present.max(axis=1))
     folder.mkdir(parents=True, exist_ok=True)
-    table.to_csv(folder / f"{video}.csv", index_label="frame")
+    table = ethogram_table(present, behaviors=["groom", "rear"], fps=25)
+    table.to_csv(folder / f"{video}.csv", index=False)
 
 
 @pytest.fixture

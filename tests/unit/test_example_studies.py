@@ -15,7 +15,7 @@ from deg_core.example import fly, swim
 from deg_core.example.render import BEHAVIORS, SCENES, render_video
 from deg_core.example.spec import VideoSpec
 from deg_core.example.studies import STUDIES, labels_text, table_text, write_studies
-from deg_core.example.tracks import clusters_of, keypoints_text, render_tracks, tracked
+from deg_core.example.tracks import clusters_of, keypoints_text, render_tracks, source_of, tracked
 from deg_core.splits import plan
 from deg_core.table import read_videos
 
@@ -163,21 +163,23 @@ def test_the_swimmers_were_labeled_by_two_people():
 
 class TestTracks:
     def test_keypoints_are_read_as_deeplabcut_writes_them(self, tmp_path):
-        points = tracked(SMALL)
+        points = tracked(SMALL, source_of(SMALL))
         file = tmp_path / "small.csv"
         file.write_text(keypoints_text(points))
         np.testing.assert_allclose(read_points(file), points, atol=5.1e-4)
 
     def test_a_few_points_are_lost_and_known_to_be(self):
-        points = tracked(VideoSpec("any", seed=1, n_frames=1000))
+        spec = VideoSpec("any", seed=1, n_frames=1000)
+        points = tracked(spec, source_of(spec))
         assert 0.02 < (points[..., 2] < 0.9).mean() < 0.04
 
     def test_clusters_know_the_posture_but_no_label(self, tmp_path):
         specs = [VideoSpec(f"v{i}", seed=1, n_frames=600) for i in range(2)]
-        found = clusters_of({spec.video: tracked(spec) for spec in specs}, seed=1)
+        points = {spec.video: tracked(spec, source_of(spec)) for spec in specs}
+        found = clusters_of(points, seed=1)
         assert {len(numbers) for numbers in found.values()} == {600}
         assert len(set(found["v0"])) > 5
-        assert found == clusters_of({spec.video: tracked(spec) for spec in specs}, seed=1)
+        assert found == clusters_of(points, seed=1)
 
     def test_both_files_are_written_beside_each_other(self, tmp_path):
         render_tracks(videos=["a", "b"], folder=tmp_path, seed=1, n_frames=60)

@@ -278,7 +278,7 @@ def dashed(folder, **changes):
     """Return the heights, probabilities, of the dashed lines of one behavior."""
     module = MODULES["figure_ethogram"]
     paths = inputs.write_video(folder, behaviors=["walk"], **changes)
-    (used,) = module._treatments(paths["postprocessing"], ["walk"])
+    (used,) = module._chosen(paths["postprocessing"], ["walk"])
     nothing = np.zeros(300, np.float32)
     row = module.Row("walk", "#000000", None, nothing > 0, nothing, used)
     axes = Figure().subplots()

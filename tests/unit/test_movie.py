@@ -105,10 +105,13 @@ def test_a_video_without_labels(folder):
 
 def test_the_thresholds_are_those_in_use(folder):
     assert movie.read_tracks(folder / "results", "m0", FULL).thresholds == [0.5, 0.5]
-    moved = {name: {"parameters": {"threshold": 0.3 + k}} for k, name in enumerate(BEHAVIORS)}
+    moved = {
+        name: {"method": "none", "parameters": {"threshold": 0.3 + k / 2}}
+        for k, name in enumerate(BEHAVIORS)
+    }
     path = folder / "results" / "thresholds" / f"{FULL}.postprocess.json"
     publish_json(path, {"sequence": moved})
-    assert movie.read_tracks(folder / "results", "m0", FULL).thresholds == [0.3, 1.3]
+    assert movie.read_tracks(folder / "results", "m0", FULL).thresholds == [0.3, 0.8]
 
 
 def test_a_behavior_without_labels_is_not_scored(folder):

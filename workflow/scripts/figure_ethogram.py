@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from deg_core.data.arrays import read_predictions
+from deg_core.data.ethograms import read_ethogram
 from deg_core.data.labels import read_frame_labels
 from deg_core.data.publish import damage_of, read_json
 from deg_core.ethogram.bouts import intervals
 from deg_core.ethogram.frame_metrics import count, frame_scores
-from deg_core.ethogram.smoothing import Treatment, treatment
+from deg_core.ethogram.smoothing import Treatment, treatments
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 10.0, 2.35, 0.75, 0.6, 0.45  # inches
 LANE = 0.14  # inches; labels and bouts have one lane each, the probability two
@@ -117,9 +117,9 @@ def figure_ethogram(
     """
     predicted = read_predictions(Path(predictions))
     names = list(predicted.behaviors)
-    present = pd.read_csv(ethogram)[names].to_numpy(bool)  # (T, K)
+    present = read_ethogram(Path(ethogram), names)
     human = _human(labels, names)
-    treatments = _treatments(Path(postprocessing), names)
+    chosen = _chosen(Path(postprocessing), names)
     rows = [
         Row(
             name=name,
@@ -127,7 +127,7 @@ def figure_ethogram(
             human=None if human is None else human[:, k],
             present=present[:, k],
             probability=predicted.probabilities[:, k],
-            treatment=treatments[k],
+            treatment=chosen[k],
         )
         for k, name in enumerate(names)
     ]
@@ -137,11 +137,10 @@ def figure_ethogram(
         style.save(figure, out)
 
 
-def _treatments(path: Path, names: list[str]) -> list[Treatment]:
+def _chosen(path: Path, names: list[str]) -> list[Treatment]:
     values = read_json(path)
     with damage_of(path):
-        chosen = [values["sequence"][name] for name in names]
-        return [treatment(one["method"], **one["parameters"]) for one in chosen]
+        return treatments(values["sequence"], names)
 
 
 def _human(labels: Path | None, names: list[str]) -> NDArray[np.int8] | None:
