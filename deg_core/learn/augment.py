@@ -33,7 +33,14 @@ class Step(NamedTuple):
     drawn: tuple[Tensor, ...] = ()
 
 
-def augment(clips: Tensor, settings: AugmentSettings, generator: torch.Generator) -> Tensor:
+def augment(
+    clips: Tensor,
+    settings: AugmentSettings,
+    generator: torch.Generator,
+    *,
+    first: int = 0,
+    total: int | None = None,
+) -> Tensor:
     """Flip, turn and recolor clips, in place.
 
     Parameters
@@ -45,13 +52,16 @@ def augment(clips: Tensor, settings: AugmentSettings, generator: torch.Generator
         Probabilities and magnitudes.
     generator
         Source of randomness, on the processor, so that every device draws the same.
+    first, total
+        Number of the first clip in its batch, and clips of the batch: what is drawn for a clip
+        does not depend on how the batch is divided. By default these are all.
 
     Returns
     -------
     Tensor
         Same shape and range.
     """
-    steps = plan(clips.shape, settings, generator)
+    steps = _plan_of_part(clips.shape, settings, generator, first=first, total=total)
     if clips.device.type != "cpu":
         return _together(clips, steps)
     for _ in _one_by_one(clips, steps):
@@ -65,6 +75,8 @@ def augment_bytes(
     generator: torch.Generator,
     *,
     device: torch.device,
+    first: int = 0,
+    total: int | None = None,
 ) -> Tensor:
     """Move (N, T, H, W, 3) uint8 to the device and `augment` them.
 
@@ -74,10 +86,10 @@ def augment_bytes(
         (N, T, 3, H, W) float32 in 0..1.
     """
     if device.type != "cpu":
-        return augment(to_unit(clips, device), settings, generator)
+        return augment(to_unit(clips, device), settings, generator, first=first, total=total)
     n, t, height, width, channels = clips.shape
     unit = torch.empty(n, t, channels, height, width)
-    steps = plan(unit.shape, settings, generator)
+    steps = _plan_of_part(unit.shape, settings, generator, first=first, total=total)
     for i, clip in enumerate(_one_by_one(unit, steps)):
         to_unit(clips[i : i + 1], CPU, out=clip)
     return unit
@@ -105,6 +117,23 @@ def _together(clips: Tensor, steps: list[Step]) -> Tensor:
             step.change(some, *drawn)
             clips[where] = some
     return clips
+
+
+def _plan_of_part(
+    shape: torch.Size,
+    settings: AugmentSettings,
+    generator: torch.Generator,
+    *,
+    first: int,
+    total: int | None,
+) -> list[Step]:
+    """Draw for the whole batch, and return what concerns the clips from ``first`` on."""
+    n = shape[0]
+    if total in (None, n):
+        return plan(shape, settings, generator)
+    steps = plan(torch.Size([total, *shape[1:]]), settings, generator)
+    part = slice(first, first + n)
+    return [Step(s.chosen[part], s.change, tuple(d[part] for d in s.drawn)) for s in steps]
 
 
 def plan(shape: torch.Size, settings: AugmentSettings, generator: torch.Generator) -> list[Step]:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from deg_core.data.video import FrameStore
 from deg_core.errors import VideoError
+from deg_core.learn.prefetch import prefetched
 
 AHEAD = 4
 # Systems let a process have 256 files open, or more.
@@ -27,12 +28,32 @@ Batch = TypeVar("Batch")
 class ClipBatch:
     """Clips and what goes with them.
 
-    ``clips`` (N, T, H, W, 3) uint8, a background being one more frame at the end of T; ``labels``
-    (N, K) int8 of the center frames, or None.
+    ``clips`` (n, T, H, W, 3) uint8, a background being one more frame at the end of T; ``labels``
+    (N, K) int8 of the center frames, or None. All N clips of the batch are there, unless other
+    processes have the others; then ``first`` is the number of the first one, and ``total`` N.
     """
 
     clips: Tensor
     labels: Tensor | None
+    first: int = 0
+    total: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.clips) if self.total is None else self.total
+
+    def of(self, rows: slice) -> Tensor:
+        """Return some clips of the batch, all of which are among those that are there."""
+        return self.clips[rows.start - self.first : rows.stop - self.first]
+
+    def to(self, device: torch.device) -> "ClipBatch":
+        """Copy to a device, without waiting where the memory is pinned."""
+        labels = None if self.labels is None else self.labels.to(device, non_blocking=True)
+        clips = self.clips.to(device, non_blocking=True)
+        return replace(self, clips=clips, labels=labels)
+
+    def tensors(self) -> list[Tensor]:
+        """List what is there."""
+        return [self.clips] if self.labels is None else [self.clips, self.labels]
 
 
 class ClipSource:
@@ -111,15 +132,33 @@ class ClipSource:
             store.close()
         return clip
 
-    def batch(self, samples: np.ndarray, labels: Sequence[np.ndarray] | None = None) -> ClipBatch:
-        """Read the clips of ``samples``, (N, 2) rows of video and frame."""
-        clips = self._memory((len(samples), *self.shape))
-        for clip, (video, frame) in zip(clips.numpy(), samples.tolist(), strict=True):
+    def batch(
+        self,
+        samples: np.ndarray,
+        labels: Sequence[np.ndarray] | None = None,
+        *,
+        rows: slice | None = None,
+    ) -> ClipBatch:
+        """Read clips and labels of a batch.
+
+        Parameters
+        ----------
+        samples
+            (N, 2) rows of video and frame.
+        labels
+            (T, K) of each video.
+        rows
+            The samples whose clips are read; None reads all. Labels are those of all samples.
+        """
+        rows = slice(0, len(samples)) if rows is None else rows
+        read = samples[rows].tolist()
+        clips = self._memory((len(read), *self.shape))
+        for clip, (video, frame) in zip(clips.numpy(), read, strict=True):
             self.clip(video, frame, out=clip)
-        if labels is None:
-            return ClipBatch(clips, None)
-        chosen = np.stack([labels[v][f] for v, f in samples])
-        return ClipBatch(clips, torch.from_numpy(chosen))
+        chosen = None
+        if labels is not None:
+            chosen = torch.from_numpy(np.stack([labels[v][f] for v, f in samples]))
+        return ClipBatch(clips, chosen, rows.start, len(samples))
 
     def _memory(self, shape: tuple[int, ...]) -> Tensor:
         if self.pinned:
@@ -219,6 +258,16 @@ def ahead(
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def clips_ahead(
+    read: Callable[[np.ndarray], ClipBatch], orders: Iterable[np.ndarray], device: torch.device
+) -> Generator[ClipBatch, None, None]:
+    """Read batches of clips `ahead`, and bring them to a CUDA device ahead, too."""
+    return prefetched(
+        ahead(read, orders), device,
+        move=lambda batch: batch.to(device), tensors=ClipBatch.tensors,
+    )  # fmt: skip
 
 
 def epoch_order(

@@ -3,13 +3,16 @@
 import ctypes
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import torch
 
 from deg_core.errors import ConfigError
+from deg_core.learn import leases
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -19,18 +22,22 @@ _DEFAULTS = {_M_MMAP_MAX: 65536, _M_TRIM_THRESHOLD: 2**17, _M_ARENA_MAX: 0}  # o
 _KEEPING = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_ARENA_MAX: 1}
 
 
-def choose(threads: int) -> torch.device:
+def choose(threads: int, *, gpu: bool = True) -> torch.device:
     """Set the number of threads and pick the device: CUDA, Apple's GPU, or the processor.
 
     Parameters
     ----------
     threads
         Threads that the job was given.
+    gpu
+        False for stages whose rule asks for no graphics card: they compute on the processor, and
+        so on no card that another job has.
 
     Returns
     -------
     torch.device
-        ``DEG_DEVICE`` decides where it is set.
+        ``DEG_DEVICE`` decides where it is set. A CUDA device is this process's until it ends:
+        where all are taken, this waits.
 
     Raises
     ------
@@ -40,19 +47,89 @@ def choose(threads: int) -> torch.device:
     torch.set_num_threads(max(1, threads))
     cv2.setNumThreads(1)  # pictures are decoded in threads of our own
     keep_freed_memory()
+    if not gpu:
+        return torch.device("cpu")
+    device = choose_several(1)[0]
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    return device
+
+
+def choose_several(n: int) -> list[torch.device]:
+    """Pick ``n`` devices for as many processes, which may all be the processor.
+
+    Raises
+    ------
+    ConfigError
+        If ``DEG_DEVICE`` names no device of this machine, or there are fewer than ``n``.
+    """
     wanted = os.environ.get("DEG_DEVICE")
-    if wanted:
-        try:
-            torch.zeros(1, device=wanted)
-        except (RuntimeError, AssertionError) as error:
-            raise ConfigError(
-                f"DEG_DEVICE: expected a device of this machine such as cpu or cuda:0, got "
-                f"'{wanted}' ({str(error).splitlines()[0]})."
-            ) from error
-        return torch.device(wanted)
+    device = _existing(wanted) if wanted else _fastest()
+    if device.type == "cuda":
+        names = cards()
+        if device.index is not None:
+            names = {device.index: names[device.index]}
+        _require(len(names), n)
+        return [torch.device("cuda", i) for i in _leased(names, n)]
+    if device.type != "cpu":
+        _require(1, n)
+    return [device] * n
+
+
+def cards() -> dict[int, str]:
+    """Name the graphics card behind each CUDA device that this process may use.
+
+    Returns
+    -------
+    dict
+        Number of the device, which ``CUDA_VISIBLE_DEVICES`` decides, to what its driver calls the
+        card for everybody: its UUID, or that of a part of it (MIG).
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    names = {}
+    for i in range(torch.cuda.device_count()):
+        listed = visible[i].strip() if i < len(visible) else ""
+        known = getattr(torch.cuda.get_device_properties(i), "uuid", f"device-{i}")
+        names[i] = listed if listed.startswith("MIG-") else str(known)
+    return names
+
+
+def _leased(names: Mapping[int, str], n: int) -> list[int]:
+    """Wait for ``n`` of the cards; returns their numbers."""
+    folder = Path(os.environ.get("DEG_LEASES") or leases.FOLDER)
+    shared = os.environ.get("DEG_SHARE_GPU", "") not in ("", "0")
+    taken = leases.take(list(names.values()), n, shared=shared, folder=folder)
+    return [i for i, name in names.items() if name in taken]
+
+
+def _fastest() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _existing(wanted: str) -> torch.device:
+    """Return the device of a name; nothing is put on a card, which may be another job's yet."""
+    try:
+        device = torch.device(wanted)
+        if device.type != "cuda":
+            torch.zeros(1, device=device)
+        elif not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count():
+            raise RuntimeError(f"CUDA devices found: {torch.cuda.device_count()}")
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            f"DEG_DEVICE: expected a device of this machine such as cpu or cuda:0, got "
+            f"'{wanted}' ({str(error).splitlines()[0]})."
+        ) from error
+    return device
+
+
+def _require(found: int, n: int) -> None:
+    if found < n:
+        raise ConfigError(
+            f"gpus: expected {n} graphics cards for one training, found {found} that this job may "
+            "use; lower `gpus` of its section in config.yaml, or give the job more (docs/gpu.md)."
+        )
 
 
 @dataclass(frozen=True)
@@ -109,6 +186,11 @@ def inference_dtype(wanted: str, device: torch.device) -> torch.dtype:
     else:
         fast = device.type == "cpu" and has_fast_bfloat16()
     return torch.bfloat16 if fast else torch.float32
+
+
+def compiles(device: torch.device) -> bool:
+    """Tell whether networks that score videos are to be compiled: on CUDA, by ``DEG_COMPILE=1``."""
+    return device.type == "cuda" and os.environ.get("DEG_COMPILE", "") not in ("", "0")
 
 
 def has_fast_bfloat16() -> bool:

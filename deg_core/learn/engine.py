@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deg_core.learn.device import inference_dtype
+from deg_core.learn.compiled import Compiled
+from deg_core.learn.device import compiles, inference_dtype
 from deg_core.models.folding import for_inference
 from deg_core.models.two_stream import StreamOutput, TwoStream
 
@@ -23,11 +24,15 @@ class InFormat(nn.Module):
         Any network.
     dtype
         Number format of its computation.
+    compiled
+        Whether torch is to compile it.
     """
 
-    def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
+    def __init__(self, network: nn.Module, dtype: torch.dtype, *, compiled: bool = False) -> None:
         super().__init__()
         self.network, self.dtype = for_inference(network, dtype), dtype
+        if compiled:
+            self.network = Compiled(self.network)
         self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -72,11 +77,12 @@ class Engine:
         self.device, self.clip = device, motion.n_frames
         self.dtype = inference_dtype(precision, device)
         self.pairwise, self.volume = motion.pairwise, motion.volume
-        self.motion = motion if self.pairwise else InFormat(motion, self.dtype)
+        fast = {"compiled": compiles(device)}
+        self.motion = motion if self.pairwise else InFormat(motion, self.dtype, **fast)
         self.network = deepcopy(network).eval()
         for stream in (self.network.spatial, self.network.flow):
             if stream is not None:
-                stream.backbone = InFormat(stream.backbone, self.dtype)
+                stream.backbone = InFormat(stream.backbone, self.dtype, **fast)
         # What is about to be subtracted keeps all its digits.
         subtracts = self.pairwise or network.needs_background
         self.kept = torch.float32 if subtracts else self.dtype
@@ -88,18 +94,18 @@ class Engine:
         """Whether `score` wants the video's background."""
         return self.network.needs_background
 
-    def normalize(self, frames: np.ndarray) -> Tensor:
+    def normalize(self, frames: np.ndarray | Tensor) -> Tensor:
         """Bring (n, H, W, 3) uint8 to the device, normalised, as (n, H, W, 3)."""
-        pixels = torch.from_numpy(frames).to(self.device, non_blocking=True)
+        pixels = torch.as_tensor(frames).to(self.device, non_blocking=True)
         return pixels.to(torch.float32).sub_(self.mean).mul_(self.scale)
 
-    def prepare(self, frames: np.ndarray, before: Ring | None = None) -> Ring:
+    def prepare(self, frames: np.ndarray | Tensor, before: Ring | None = None) -> Ring:
         """Prepare frames, each of them once.
 
         Parameters
         ----------
         frames
-            (n, H, W, 3) uint8 RGB.
+            (n, H, W, 3) uint8 RGB; may be on the device already.
         before
             (H, W, m, 3), the frames before them, prepared already.
 

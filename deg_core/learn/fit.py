@@ -1,7 +1,7 @@
 """The one training loop: steps, schedule, best weights, stop rules, state that survives a kill.
 
 The state lives in ``state/``, never among results: weights, optimiser, schedule, best weights
-and history, written beside and renamed. Randomness needs no state, since every step is seeded by
+and history (`deg_core.learn.state`). Randomness needs no state, since every step is seeded by
 (seed, epoch, step); a resumed training therefore equals an uninterrupted one.
 """
 
@@ -19,20 +19,20 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from deg_core.data.publish import publish_file
+from deg_core import states
 from deg_core.errors import ConfigError, Interrupted
+from deg_core.learn import distributed, parts
 from deg_core.learn.average import averaged, running_average
 from deg_core.learn.device import Precision
 from deg_core.learn.losses import decayed, l2, l2_sp
 from deg_core.learn.memory import peak_memory_mb
 from deg_core.learn.rate import cosine, is_at_bottom, plateau
-from deg_core.learn.state import FORMAT, Progress, read_state
+from deg_core.learn.state import FORMAT, Progress, find_state, write_state
 from deg_core.models.files import to_bytes
 from deg_core.progress import log, track
 from deg_core.settings import TrainSettings
 
 SAVE_EVERY_S = 600.0
-STATE_FILE = "last.pt"
 BETTER = {"higher": 1.0, "lower": -1.0}
 
 
@@ -50,8 +50,8 @@ class Task(Protocol):
     def batches(self, epoch: int, start: int) -> Generator[Any, None, None]:
         """Batches of an epoch from step ``start`` on; the epoch alone decides their order."""
 
-    def loss(self, batch: Any, generator: torch.Generator) -> Tensor:
-        """Mean data loss of a batch."""
+    def loss(self, batch: Any, generator: torch.Generator, rows: slice | None = None) -> Tensor:
+        """Mean data loss of a batch; of some rows of it, what these add to that mean."""
 
     def validate(self) -> dict[str, float]:
         """Metrics on the whole validation part, ``loss`` among them."""
@@ -66,18 +66,27 @@ class Fitted:
 
 
 class StopFlag:
-    """Set by SIGTERM, looked at between steps: a time limit must not lose the training."""
+    """Set by SIGTERM or Ctrl-C, looked at between steps: a time limit must not lose the training.
+
+    A second signal of the same kind does what it does anywhere.
+    """
 
     def __init__(self) -> None:
         self.on = False
-        self._before: Any = None
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "StopFlag":
-        self._before = signal.signal(signal.SIGTERM, lambda *_: setattr(self, "on", True))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._before[number] = signal.signal(number, self._stop)
         return self
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGTERM, self._before)
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def _stop(self, number: int, _: object) -> None:
+        self.on = True
+        signal.signal(number, self._before[number])
 
 
 class Fit:
@@ -108,7 +117,7 @@ class Fit:
     ) -> None:
         self.task, self.settings, self.fingerprint = task, settings, fingerprint
         self.n_steps = task.n_steps()
-        self.path = Path(state) / STATE_FILE
+        self.path = Path(state) / states.LAST
         self.weights, self.anchors = decayed(task.network), anchors or {}
         trainable = [p for p in task.network.parameters() if p.requires_grad]
         trains = bool(trainable) and settings.epochs > 0
@@ -118,6 +127,7 @@ class Fit:
         self.schedule = plateau(self.optimizer, settings, task.direction) if plateaus else None
         self.scaler = task.precision.scaler()
         self.average = running_average(task.network, settings.ema)
+        self.fewest = parts.fewest(task.network)
 
     def run(self) -> Fitted:
         """Train to the end, from the saved state if there is one that fits.
@@ -137,6 +147,7 @@ class Fit:
             If the state cannot be written.
         """
         self._resume()
+        distributed.wait_for_all()  # all have read the state before anyone can replace it
         p = self.progress
         p.attempts += 1
         self._started, self._saved = time.monotonic() - p.seconds, time.monotonic()
@@ -160,9 +171,11 @@ class Fit:
             for batch in shown:
                 p.loss_sum += self._step(batch)
                 p.step += 1
-                if stop.on or time.monotonic() - self._saved > SAVE_EVERY_S:
+                overdue = time.monotonic() - self._saved > SAVE_EVERY_S
+                stopped, due = distributed.any_of(stop.on, stop.on or overdue)
+                if due:
                     self._save()
-                if stop.on:
+                if stopped:
                     raise Interrupted(f"{self.path}: stopped on request; run again to continue.")
         self._close_epoch(p.loss_sum / max(p.step, 1))
         p.epoch, p.step, p.loss_sum = p.epoch + 1, 0, 0.0
@@ -170,24 +183,74 @@ class Fit:
         self._save()
 
     def _step(self, batch: Any) -> float:
-        p, settings = self.progress, self.settings
-        seed = hash((settings.seed, p.epoch, p.step)) % 2**63
-        torch.manual_seed(seed)  # dropout
-        generator = torch.Generator().manual_seed(seed)
+        network = self.task.network
         self._set_rate()
-        self.task.network.train()
-        loss = self.task.loss(batch, generator)
-        data_loss = self._finite(loss.item())
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss + self._penalty()).backward()
-        if settings.grad_clip:
+        while (data_loss := self._gradients(batch)) is None:
+            self._divide(len(batch))
+        if self.settings.grad_clip:
             self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.task.network.parameters(), settings.grad_clip)
+            nn.utils.clip_grad_norm_(network.parameters(), self.settings.grad_clip)
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        distributed.average_statistics(network)
         if self.average is not None:
-            self.average.update_parameters(self.task.network)
+            self.average.update_parameters(network)
         return data_loss
+
+    def _gradients(self, batch: Any) -> float | None:
+        """Leave the gradients of a batch's loss in the parameters.
+
+        Returns
+        -------
+        float or None
+            The loss; None if memory ran out, in whichever process.
+        """
+        own, weight = distributed.share(len(batch), self.fewest)
+        divided = parts.evenly(own, most=self.progress.micro_batch, least=self.fewest)
+        loss = parts.within_memory(lambda: self._backward(batch, divided, weight))
+        if any(distributed.any_of(loss is None)):
+            return None
+        return distributed.add_up(self.task.network.parameters(), loss)
+
+    def _backward(self, batch: Any, divided: list[slice], weight: float) -> float:
+        p = self.progress
+        seed = hash((self.settings.seed, p.epoch, p.step)) % 2**63
+        torch.manual_seed(seed + distributed.rank())  # dropout
+        self.task.network.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        whole = len(divided) == distributed.size() == 1
+        total = 0.0
+        for number, rows in enumerate(divided):
+            generator = torch.Generator().manual_seed(seed)  # what is drawn, is for the whole batch
+            of_part = () if whole else (rows,)
+            loss = self.task.loss(batch, generator, *of_part)
+            if weight != 1.0:
+                loss = loss * weight
+            total += self._finite(loss.item())
+            once = number == 0 and distributed.is_first()
+            self.scaler.scale(loss + self._penalty() if once else loss).backward()
+        return total
+
+    def _divide(self, n: int) -> None:
+        """Halve what is computed at once, after memory ran out on a batch of ``n``.
+
+        Raises
+        ------
+        ConfigError
+            If there is nothing to be halved.
+        """
+        own = -(-n // distributed.size())
+        size = min(self.progress.micro_batch or own, own)
+        if size <= self.fewest:
+            raise ConfigError(
+                f"{self.path.parent}: memory does not even hold a training step of {size} samples; "
+                f"{parts.REMEDY}."
+            )
+        self.progress.micro_batch = half = (size + 1) // 2
+        log(
+            f"out of memory with {size} samples at once: going on with {half} at once; gradients "
+            f"are added up over each batch of {self.settings.batch_size}, which stays as it is"
+        )
 
     def _penalty(self) -> Tensor | float:
         s = self.settings
@@ -227,7 +290,7 @@ class Fit:
         p = self.progress
         self.task.network.eval()
         with torch.inference_mode():
-            scores = self.task.validate()
+            scores = distributed.from_first(self.task.validate)
         rate = self.optimizer.param_groups[0]["lr"] if self.optimizer else 0.0
         p.seconds = time.monotonic() - self._started
         row = {"epoch": self._number, "step": p.epoch * self.n_steps + p.step, "lr": rate}
@@ -270,15 +333,13 @@ class Fit:
             "average": self.average.state_dict() if self.average else None,
             "progress": vars(self.progress),
         }
-        with publish_file(self.path) as temporary:
-            temporary.write_bytes(to_bytes(content))
+        if distributed.is_first():
+            write_state(self.path, to_bytes(content))
+        distributed.wait_for_all()
 
     def _resume(self) -> None:
-        content = read_state(self.path, log=log)
+        content = find_state(self.path, fingerprint=self.fingerprint, log=log)
         if content is None:
-            return
-        if content["fingerprint"] != self.fingerprint:
-            log(f"{self.path}: settings or inputs have changed since; training starts again.")
             return
         self.task.network.load_state_dict(content["network"])
         self.optimizer.load_state_dict(content["optimizer"])
@@ -302,5 +363,7 @@ class Fit:
             "attempts": p.attempts,
             "seconds": round(p.seconds, 1),
             "peak_memory_mb": peak_memory_mb(),
+            "micro_batch": p.micro_batch or None,
+            "processes": distributed.size(),
             "parameters": sum(w.numel() for w in self.task.network.parameters()),
         }

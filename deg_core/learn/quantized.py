@@ -102,7 +102,7 @@ def read(xml: Path, *, digest: str) -> tuple[Any, dict[str, Any]]:
         If OpenVINO is not installed.
     """
     package = extras.load("openvino")
-    with damage_of(xml):
+    with damage_of(xml), damage_of(weights_of(xml)):
         description, weights = xml.read_bytes(), weights_of(xml).read_bytes()
     try:
         graph = package.Core().read_model(description, weights)

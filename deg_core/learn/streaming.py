@@ -1,17 +1,23 @@
 """Scoring the frames of a video in order: each is read and prepared once, reading goes ahead."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from itertools import pairwise
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from deg_core.data.store import FrameStore
 from deg_core.learn.clips import ahead
-from deg_core.learn.engine import Engine
+from deg_core.learn.engine import Engine, Ring
+from deg_core.learn.parts import as_fits
+from deg_core.learn.prefetch import prefetched
 from deg_core.learn.quantized import QuantizedEngine
 from deg_core.models.two_stream import StreamOutput
+
+CPU = torch.device("cpu")
+Frames = np.ndarray | Tensor
 
 
 def parts(start: int, stop: int, *, clip: int, batch: int) -> list[range]:
@@ -87,18 +93,66 @@ def stream(
     Yields
     ------
     StreamOutput
-        Of ``batch`` frames, the last one of fewer. Memory does not grow with the video.
+        Of ``batch`` frames, the last one of fewer. Memory does not grow with the video. Where it
+        runs out, fewer frames are scored at once from there on, and that is said.
     """
     stop = store.n_frames if stop is None else stop
     runs = parts(start, stop, clip=engine.clip, batch=batch)
+    device = getattr(engine, "device", CPU)
     overlap = waiting = None
-    with closing(ahead(lambda frames: read_padded(store, frames, pad), runs)) as read:
+    with closing(_on(device, lambda frames: read_padded(store, frames, pad), runs)) as read:
         for frames in read:
             ring = engine.prepare(frames, overlap)
-            scored = engine.score(ring, background)
+            scored, batch = score(engine, ring, background, most=batch)
             # Given on one batch later: a GPU then works on while the caller waits for this one.
             if waiting is not None:
                 yield waiting
             waiting, overlap = scored, ring[:, :, ring.shape[2] - engine.clip + 1 :]
     if waiting is not None:
         yield waiting
+
+
+def _on(
+    device: torch.device, read: Callable[[range], np.ndarray], runs: list[range]
+) -> Generator[Frames, None, None]:
+    """Read runs of frames ahead; for a CUDA device, bring them there ahead, too."""
+    if device.type != "cuda":
+        return ahead(read, runs)
+    return prefetched(
+        ahead(lambda frames: torch.from_numpy(read(frames)).pin_memory(), runs), device,
+        move=lambda frames: frames.to(device, non_blocking=True), tensors=lambda frames: [frames],
+    )  # fmt: skip
+
+
+def score(
+    engine: Engine | QuantizedEngine, ring: Ring, background: Tensor | None, *, most: int
+) -> tuple[StreamOutput, int]:
+    """Score the frames in the middle of all windows of a ring, as many at once as memory holds.
+
+    Parameters
+    ----------
+    engine, ring, background
+        As of the engine's own `score`.
+    most
+        Frames to score at once.
+
+    Returns
+    -------
+    tuple
+        What the engine answers, and how many frames can be scored at once.
+
+    Raises
+    ------
+    ConfigError
+        If memory does not hold a single one.
+    """
+
+    def part(rows: slice) -> StreamOutput:
+        return engine.score(ring[:, :, rows.start : rows.stop + engine.clip - 1], background)
+
+    answers, most = as_fits(part, ring.shape[2] - engine.clip + 1, most=most)
+    if len(answers) == 1:
+        return answers[0], most
+    names = ("logits", "spatial", "flow")
+    joined = (torch.cat([getattr(answer, name) for answer in answers]) for name in names)
+    return StreamOutput(*joined), most

@@ -26,6 +26,9 @@ class Windows:
     features: Tensor
     labels: Tensor
 
+    def __len__(self) -> int:
+        return len(self.features)
+
 
 class Video(Rows, Protocol):
     """Features (T, D) of a video, in float16 or float32: an array, or what reads them."""

@@ -39,7 +39,10 @@ class SequenceSettings(TrainSettings):
         "gaussian", "Shape of the temporal filters; files of the original program are lorentzian."
     )
     n_layers: int | Literal["auto"] = setting(
-        AUTO, "Temporal layers; auto is 6 per stage of a tcn, and 3 for all others.", minimum=1
+        AUTO,
+        "Temporal layers; auto is 6 per stage of a tcn, and 3 for all others.",
+        minimum=1,
+        maximum=256,
     )
     c_out: int = setting(8, "Filters per layer.", minimum=1)
     soft_attention: bool = setting(
@@ -63,7 +66,9 @@ class SequenceSettings(TrainSettings):
     hidden_dropout: float = setting(
         0.0, "Dropout within an rnn, a tcn or a transformer.", minimum=0, maximum=0.95
     )
-    n_stages: int = setting(3, "Stages of a tcn, each mending the one before.", minimum=1)
+    n_stages: int = setting(
+        3, "Stages of a tcn, each mending the one before.", minimum=1, maximum=64
+    )
     smoothing_weight: float = setting(
         0.15, "Weight of a tcn's truncated smoothing loss.", minimum=0
     )

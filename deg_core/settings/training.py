@@ -76,6 +76,12 @@ class TrainSettings:
         minimum=0,
     )
     seed: int = setting(0, "Seed of everything random in the training.", minimum=0)
+    gpus: int = setting(
+        1,
+        "Graphics cards that share each batch of one training, a process each; without any, so "
+        "many processes on the processor.",
+        minimum=1,
+    )
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,10 @@ class FeatureSettings(TrainSettings):
     backbone: Literal[*BACKBONES] = setting("resnet18", "Network of each stream.")
     width: float = setting(1.0, "Factor on the backbone's numbers of channels.", exclusiveMinimum=0)
     members: int = setting(
-        1, "Networks per stream, trained side by side; their answers are averaged.", minimum=1
+        1,
+        "Networks per stream, trained side by side; their answers are averaged.",
+        minimum=1,
+        maximum=64,
     )
     streams: tuple[Literal["spatial", "flow"], ...] = setting(
         ("spatial", "flow"), "Which streams look: the picture, the motion, or both.", minItems=1

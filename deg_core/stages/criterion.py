@@ -72,13 +72,17 @@ class Criterion:
                 )
         return cls(settings, weight, tuple(in_groups), groups, *chosen_by(val_labels))
 
-    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Mean loss of (N, K) or (N, K, T) logits over the known labels."""
+    def loss(self, logits: Tensor, labels: Tensor, *, whole: Tensor | None = None) -> Tensor:
+        """Mean loss of (N, K) or (N, K, T) logits over the known labels.
+
+        ``whole`` are the labels of the whole batch, where these are a part of it: the losses of all
+        parts add up to that of the batch.
+        """
         s = self.settings
         return classification_loss(
             logits, labels, groups=self.groups, pos_weight=self.pos_weight,
             group_weights=self.group_weights, gamma=s.loss_gamma, smoothing=s.label_smoothing,
-            normalise=s.normalise,
+            normalise=s.normalise, whole=whole,
         )  # fmt: skip
 
     def scores(self, logits: Tensor, labels: Tensor) -> dict[str, float]:

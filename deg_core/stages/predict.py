@@ -34,7 +34,7 @@ def run(*, features: Path, model: Path, out: Path, threads: int) -> None:
     StateError
         If the features are damaged, or the predictions cannot be written.
     """
-    device = choose(threads)
+    device = choose(threads, gpu=False)
     network, content = load_sequence(model, device)
     settings = from_dict(SequenceSettings, content["settings"])
     with open_features(features) as rows:

@@ -101,7 +101,7 @@ def run(
     for package in extras.INT8:  # minutes before either is used
         extras.load(package)
     started = time.monotonic()
-    device = choose(threads)
+    device = choose(threads, gpu=False)
     motion = Motion.load(flow, device)
     network, content = load_two_stream(features, motion, device)
     settings = from_dict(FeatureSettings, content["settings"])

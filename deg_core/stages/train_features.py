@@ -11,12 +11,15 @@ from torch import Tensor
 from deg_core.data.statistics import read_background
 from deg_core.errors import LabelError
 from deg_core.groups import Groups, from_text, indices, named
+from deg_core.learn import parts
 from deg_core.learn.augment import augment_bytes
-from deg_core.learn.clips import ClipBatch, ClipSource, ahead, cut, epoch_order
+from deg_core.learn.clips import ClipBatch, ClipSource, clips_ahead, cut, epoch_order
 from deg_core.learn.device import choose, precision_of
+from deg_core.learn.distributed import is_first, share
 from deg_core.learn.engine import Engine
 from deg_core.learn.fit import Fitted
 from deg_core.learn.streaming import stream
+from deg_core.learn.workers import on_several_devices
 from deg_core.models import two_stream, weights
 from deg_core.models.folding import with_channels_last
 from deg_core.models.two_stream import TwoStream
@@ -80,16 +83,27 @@ class FeatureTask:
         rows = [
             r.repeat(2 if len(r) == 1 else 1, axis=0) for r in cut(order, size=size, start=start)
         ]
-        return ahead(lambda r: self.source.batch(r, self.labels), rows)
+        fewest = parts.fewest(self.network)
 
-    def loss(self, batch: ClipBatch, generator: torch.Generator) -> Tensor:
+        def read(r: np.ndarray) -> ClipBatch:
+            return self.source.batch(r, self.labels, rows=share(len(r), fewest)[0])
+
+        return clips_ahead(read, rows, self.device)
+
+    def loss(
+        self, batch: ClipBatch, generator: torch.Generator, rows: slice | None = None
+    ) -> Tensor:
         """Loss of the fused logits of augmented clips."""
-        clips = augment_bytes(batch.clips, self.settings.augment, generator, device=self.device)
+        rows = rows or slice(0, len(batch))
+        clips = augment_bytes(
+            batch.of(rows), self.settings.augment, generator, device=self.device,
+            first=rows.start, total=len(batch),
+        )  # fmt: skip
         logits = self.extractor.score(clips).logits
         labels = batch.labels.to(self.device)
         if logits.ndim == 3:  # (N, K, members): each member learns by itself
-            labels = labels[..., None].expand_as(logits)
-        return self.criterion.loss(logits, labels)
+            labels = labels[..., None].expand(*labels.shape, logits.shape[-1])
+        return self.criterion.loss(logits, labels[rows], whole=labels)
 
     def trial(self, n: int) -> Tensor:
         """Loss of the first clip, ``n`` times: what a batch size costs."""
@@ -189,6 +203,7 @@ def hand_over(source: TwoStream, target: TwoStream) -> None:
     target.load_state_dict(own | shared)
 
 
+@on_several_devices
 def run(
     *,
     train_videos: list[str],
@@ -285,6 +300,8 @@ def run(
     )  # fmt: skip
     training.with_batch_size(task, len(task.samples))
     fitted = train(task, training, loaded)
+    if not is_first():
+        return
     positives, negatives = count(train_labels)
     training.publish(
         task, fitted, loaded, model=model, history=history, record=record,

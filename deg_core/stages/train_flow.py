@@ -1,6 +1,7 @@
 """Train the flow generator on label-free videos: rebuild each frame from the next one."""
 
 from collections.abc import Generator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +10,22 @@ from torch import Tensor
 
 from deg_core.data.publish import publish_npz
 from deg_core.data.statistics import read_moments
+from deg_core.learn import parts
 from deg_core.learn.augment import augment_bytes
 from deg_core.learn.clips import (
     ClipBatch,
     ClipSource,
     ahead,
+    clips_ahead,
     cut,
     epoch_order,
     normalize,
     to_unit,
 )
 from deg_core.learn.device import choose, precision_of
+from deg_core.learn.distributed import is_first, share
 from deg_core.learn.losses import flow_reconstruction, warp
+from deg_core.learn.workers import on_several_devices
 from deg_core.models import flow, weights
 from deg_core.models.weights import Loaded
 from deg_core.progress import log
@@ -60,12 +65,23 @@ class FlowTask:
         order = epoch_order(
             self.train, seed=self.settings.seed, epoch=epoch, limit=size * self.n_steps()
         )
-        return ahead(self.source.batch, cut(order, size=size, start=start))
+        fewest = parts.fewest(self.network)
 
-    def loss(self, batch: ClipBatch, generator: torch.Generator) -> Tensor:
+        def read(rows: np.ndarray) -> ClipBatch:
+            return self.source.batch(rows, rows=share(len(rows), fewest)[0])
+
+        return clips_ahead(read, cut(order, size=size, start=start), self.device)
+
+    def loss(
+        self, batch: ClipBatch, generator: torch.Generator, rows: slice | None = None
+    ) -> Tensor:
         """Reconstruction loss of the augmented clips."""
-        clips = augment_bytes(batch.clips, self.settings.augment, generator, device=self.device)
-        return self._score(clips)["loss"]
+        rows = rows or slice(0, len(batch))
+        clips = augment_bytes(
+            batch.of(rows), self.settings.augment, generator, device=self.device,
+            first=rows.start, total=len(batch),
+        )  # fmt: skip
+        return self._score(clips)["loss"] * (len(clips) / len(batch))
 
     def trial(self, n: int) -> Tensor:
         """Loss of the first clip, ``n`` times: what a batch size costs."""
@@ -80,11 +96,18 @@ class FlowTask:
         if self.network.kind != "flow":
             return {"loss": float("nan")}
         total: dict[str, float] = {}
+        most = self.settings.batch_size
         for batch in ahead(self.source.batch, cut(self.val, size=self.settings.batch_size)):
-            scores = self._score(to_unit(batch.clips, self.device))
-            for name, value in scores.items():
-                total[name] = total.get(name, 0.0) + float(value) * len(batch.clips)
+            score = partial(self._summed_scores, batch.clips)
+            answers, most = parts.as_fits(score, len(batch), most=most)
+            for name, value in (pair for answer in answers for pair in answer.items()):
+                total[name] = total.get(name, 0.0) + value
         return {name: value / len(self.val) for name, value in total.items()}
+
+    def _summed_scores(self, clips: Tensor, rows: slice) -> dict[str, float]:
+        some = clips[rows]
+        scores = self._score(to_unit(some, self.device))
+        return {name: float(value) * len(some) for name, value in scores.items()}
 
     def _score(self, clips: Tensor) -> dict[str, Tensor]:
         with self.precision.autocast():
@@ -158,6 +181,7 @@ def _rows(video: int, start: int, stop: int) -> np.ndarray:
     return np.stack([np.full_like(frames, video), frames], axis=1)
 
 
+@on_several_devices
 def run(
     *,
     videos: list[str],
@@ -226,6 +250,8 @@ def run(
     )  # fmt: skip
     training.with_batch_size(task, len(task.train))
     fitted = training.fit(task, loaded)
+    if not is_first():
+        return
     publish_npz(examples, task.examples())
     training.publish(
         task, fitted, loaded, model=model, history=history, record=record,

@@ -13,9 +13,11 @@ from deg_core.groups import Groups, from_text, indices, named
 from deg_core.learn.centering import centered
 from deg_core.learn.clips import ahead, cut, epoch_order
 from deg_core.learn.device import choose, precision_of
+from deg_core.learn.distributed import is_first
 from deg_core.learn.losses import truncated_smoothing
 from deg_core.learn.tiling import TILE, Rows, scored
 from deg_core.learn.windows import CPU, Cutter, Video, Windows, held
+from deg_core.learn.workers import on_several_devices
 from deg_core.models import sequence, weights
 from deg_core.progress import log
 from deg_core.settings import SequenceSettings
@@ -109,19 +111,21 @@ class SequenceTask:
         """Cut the windows of a batch, (N, 2) rows of video and first frame."""
         return self.cutter.cut(rows, self.network.mean[:, 0])  # padding: 0 once standardized
 
-    def loss(self, batch: Windows, generator: torch.Generator) -> Tensor:
+    def loss(self, batch: Windows, generator: torch.Generator, rows: slice | None = None) -> Tensor:
         """Loss over the known frames of the windows, summed over the stages of the network."""
+        rows = rows or slice(0, len(batch))
         with self.precision.autocast():
-            stages = self.network.stages(batch.features)
-        return sum(self._stage_loss(logits.float(), batch.labels) for logits in stages)
+            stages = self.network.stages(batch.features[rows])
+        return sum(self._stage_loss(logits.float(), batch.labels, rows) for logits in stages)
 
-    def _stage_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        loss = self.criterion.loss(logits, labels)
+    def _stage_loss(self, logits: Tensor, whole: Tensor, rows: slice) -> Tensor:
+        """Loss of some windows, of a batch whose labels are ``whole``."""
+        loss = self.criterion.loss(logits, whole[rows], whole=whole)
         weight = self.settings.smoothing_weight
         if not (weight and self.network.network.smooths):
             return loss
         return loss + weight * truncated_smoothing(
-            logits, labels >= 0, groups=self.criterion.groups
+            logits, whole[rows] >= 0, groups=self.criterion.groups, whole=whole >= 0
         )
 
     def trial(self, n: int) -> Tensor:
@@ -199,6 +203,7 @@ def read_part(
     return names, found, tables, {rows.digest for rows in found}
 
 
+@on_several_devices
 def run(
     *,
     train_videos: list[str],
@@ -278,6 +283,8 @@ def run(
     training = Training("train_sequence", settings, inputs, (*used, groups), state, device, threads)
     training.with_batch_size(task, len(task.windows(0)))
     fitted = training.fit(task, loaded)
+    if not is_first():
+        return
     training.publish(
         task, fitted, loaded, model=model, history=history, record=record,
         in_record={

@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 import pandas as pd
 import torch
 
+from deg_core import states
 from deg_core.data.publish import identity, publish_csv, publish_json
+from deg_core.learn import distributed
 from deg_core.learn.device import describe, name_of
-from deg_core.learn.fit import STATE_FILE, Fit, Fitted, Task
+from deg_core.learn.fit import Fit, Fitted, Task
 from deg_core.learn.memory import fitting_batch, free_memory, untouched
 from deg_core.models import files
 from deg_core.models.weights import Loaded
@@ -93,7 +95,7 @@ class Training:
         in_record: Mapping[str, Any],
         in_model: Mapping[str, Any],
     ) -> None:
-        """Publish learning curves, run record and model; then the state has done its work.
+        """Publish learning curves, run record and model; the state is kept as a finished one.
 
         Parameters
         ----------
@@ -120,12 +122,8 @@ class Training:
             version=VERSIONS[self.stage], origin=None if self.settings.epochs else loaded.origin,
             **in_model,
         )  # fmt: skip
-        self._forget()
-
-    def _forget(self) -> None:
-        """Remove the saved states, once the model is published."""
-        for path in [*self.state.rglob(STATE_FILE), self._note]:
-            path.unlink(missing_ok=True)
+        # Until the whole run has ended well, for Snakemake deletes what it could not note as done.
+        states.finish(self.state)
 
     def with_batch_size(self, task: Any, n_samples: int) -> None:
         """Give a task whose batch size is `auto` the number that fits the free memory.
@@ -149,18 +147,22 @@ class Training:
         if task.settings.batch_size != AUTO:
             return
         if self.settings.epochs:
-            size = self._noted_size() or self._fitting_size(task, n_samples)
+            size = distributed.from_first(
+                lambda: self._noted_size() or self._fitting_size(task, n_samples)
+            )
         else:  # no step is made, and validation keeps nothing for a backward pass
             size = type(self.settings)().batch_size
         task.settings = replace(task.settings, batch_size=size)
 
     @property
     def _note(self) -> Path:
-        return self.state / "batch.json"
+        return self.state / states.NOTE
 
     def _fitting_size(self, task: Any, n_samples: int) -> int:
+        n = distributed.size()
+        free = free_memory(self.device) // (n if self.device.type == "cpu" else 1)
         with untouched(task.network):
-            size = fitting_batch(task.trial, free=free_memory(self.device), most=n_samples)
+            size = n * fitting_batch(task.trial, free=free, most=max(1, n_samples // n))
         publish_json(
             self._note,
             {"fingerprint": self.fingerprint, "device": describe(self.device), "batch_size": size},
@@ -179,7 +181,7 @@ class Training:
             return None
         if device == describe(self.device):
             return size
-        if not any(self.state.rglob(STATE_FILE)):  # no step made: this device's memory decides
+        if not states.has_state(self.state):  # no step made: this device's memory decides
             return None
         log(f"{self.stage}: goes on with batches of {size}, which fitted the memory of {device}")
         return size
@@ -214,6 +216,8 @@ def chained(phases: Mapping[str, Fitted]) -> Fitted:
     record |= {"epochs": epochs, "seconds": round(seconds, 1)}
     for fact in ("attempts", "peak_memory_mb"):
         record[fact] = max(fitted.record[fact] for fitted in phases.values())
+    if divided := [n for fitted in phases.values() if (n := fitted.record.get("micro_batch"))]:
+        record["micro_batch"] = min(divided)
     return Fitted(pd.concat(tables, ignore_index=True), record)
 
 

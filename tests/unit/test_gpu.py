@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+import several
 import torch
 
-from deg_core.learn import device, losses
+from deg_core.learn import device, leases, losses
 from deg_core.learn.augment import augment
-from deg_core.learn.clips import to_unit
+from deg_core.learn.clips import ClipBatch, clips_ahead, to_unit
+from deg_core.learn.engine import InFormat
+from deg_core.learn.parts import within_memory
+from deg_core.learn.workers import together
 from deg_core.models import flow, sequence, two_stream
 from deg_core.registry import BACKBONES, FLOW_NETWORKS, SEQUENCE_NETWORKS
 from deg_core.settings import AugmentSettings, FeatureSettings, FlowSettings, SequenceSettings
@@ -37,8 +41,16 @@ def close(on_gpu, on_cpu):
     torch.testing.assert_close(on_gpu.cpu(), on_cpu, rtol=0, atol=1e-4 * max(scale, 1e-3))
 
 
-def test_the_gpu_is_chosen(monkeypatch):
+@pytest.fixture
+def own_leases(monkeypatch, tmp_path):
+    """Lease cards in a folder of one's own: tests may run beside each other."""
+    monkeypatch.setenv("DEG_LEASES", str(tmp_path / "leases"))
     monkeypatch.delenv("DEG_DEVICE", raising=False)
+    monkeypatch.setattr(leases, "_held", {})
+    return tmp_path / "leases"
+
+
+def test_the_gpu_is_chosen(own_leases):
     assert device.choose(1).type == "cuda"
 
 
@@ -109,3 +121,47 @@ def test_networks_compute_in_fewer_bits_and_agree_roughly(clips, wanted):
             found = network(x)[0]
     assert found.dtype == precision.dtype != torch.float32
     assert (found.float() - expected).abs().max() < 0.05 * expected.abs().max()
+
+
+# --- cards, memory, copies ahead
+
+
+def test_a_card_is_leased_by_its_uuid(own_leases):
+    chosen = device.choose(1)
+    name = str(torch.cuda.get_device_properties(chosen).uuid)
+    assert leases.held() == [name]
+    assert leases.holder(name, own_leases).startswith("process ")
+
+
+def test_memory_that_runs_out_is_free_again():
+    before = torch.cuda.memory_allocated()
+    assert within_memory(lambda: torch.empty(2**45, dtype=torch.uint8, device="cuda")) is None
+    assert torch.cuda.memory_allocated() == before
+
+
+def test_batches_copied_ahead_are_whole(clips):
+    """Much is computed on each, so that a copy that did not wait would be noticed."""
+    cuda, busy = torch.device("cuda"), torch.randn(2048, 2048, device="cuda")
+    many = [(clips + i).pin_memory() for i in range(8)]
+    for i, batch in enumerate(clips_ahead(lambda i: ClipBatch(many[i], None), range(8), cuda)):
+        for _ in range(20):
+            busy = torch.tanh(busy @ busy)
+        assert torch.equal(batch.clips.cpu(), many[i])
+
+
+def test_a_compiled_network_agrees(clips):
+    torch.manual_seed(0)
+    network = flow.build(FlowSettings(width=0.25)).cuda().eval()
+    x = to_unit(clips, torch.device("cuda"))
+    with torch.inference_mode():
+        expected = InFormat(network, torch.float32)(x)[0]
+        close(InFormat(network, torch.float32, compiled=True)(x)[0], expected.cpu())
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
+def test_two_cards_agree_with_one_process(tmp_path):
+    cards = [torch.device("cuda", 0), torch.device("cuda", 1)]
+    together(several.run_cases, {"settings": several.SETTINGS, "folder": tmp_path}, cards)
+    alone = several.fit(several.Task(several.SETTINGS), tmp_path / "alone")
+    for name, value in several.read(tmp_path, 0)["plain"]["weights"].items():
+        torch.testing.assert_close(value.cpu(), alone["weights"][name].cpu(), rtol=0, atol=1e-4)

@@ -24,7 +24,7 @@ rule train_features:
         "../envs/deg.yaml"
     threads: 8
     resources:
-        gpu=1,
+        gpu=gpus_of("features"),
         mem_mb=memory(16000, 48000),
         runtime=minutes(480),
     params:

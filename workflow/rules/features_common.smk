@@ -8,6 +8,7 @@ QUANTIZED = " --quantized {input.quantized:q}" if INT8 else ""
 QUANTIZED_PARTS = [".xml", ".bin", ".run.json"] if INT8 else []
 
 
+@quick
 def quantized_of(wildcards):
     """Input function: the int8 extractor of the wildcards' run, where int8 was chosen."""
     return f"results/models/quantized/{name_of(wildcards)}.xml" if INT8 else []

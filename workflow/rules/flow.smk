@@ -1,6 +1,9 @@
 """The flow generator: one per preset, trained on pixels alone."""
 
 
+include: "training_common.smk"
+
+
 rule train_flow:
     input:
         imports=expand("results/import/{video}.h5", video=PRETRAIN),
@@ -19,7 +22,7 @@ rule train_flow:
         "../envs/deg.yaml"
     threads: 8
     resources:
-        gpu=1,
+        gpu=gpus_of("flow"),
         mem_mb=memory(16000, 48000),
         runtime=minutes(480),
     params:

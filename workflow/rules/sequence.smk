@@ -15,12 +15,12 @@ rule train_sequence:
     benchmark:
         "benchmarks/train_sequence/{preset}/{split}/{n_train}.tsv"
     wildcard_constraints:
-        preset=one_of(LOOKING_PRESETS),
+        preset=any_of(LOOKING_PRESETS),
     conda:
         "../envs/deg.yaml"
     threads: 8
     resources:
-        gpu=1,
+        gpu=gpus_of("sequence"),
         mem_mb=memory(8000, 32000),
         runtime=minutes(240),
     params:
@@ -55,7 +55,7 @@ rule predict:
     benchmark:
         "benchmarks/predict/{preset}/{split}/{n_train}/{video}.tsv"
     wildcard_constraints:
-        preset=one_of(LOOKING_PRESETS + KEYPOINT_PRESETS),
+        preset=any_of(LOOKING_PRESETS + KEYPOINT_PRESETS),
     conda:
         "../envs/deg.yaml"
     threads: 2

@@ -25,6 +25,7 @@ def classification_loss(
     gamma: float = 1.0,
     smoothing: float = 0.05,
     normalise: bool = True,
+    whole: Tensor | None = None,
 ) -> Tensor:
     """Score logits: exclusive groups by cross-entropy, the other behaviors by `focal_bce`.
 
@@ -44,6 +45,9 @@ def classification_loss(
         Of `focal_bce`; groups have neither, as the original's softmax.
     normalise
         Whether to average over known labels, see `focal_bce` and `cross_entropy`.
+    whole
+        Labels of the whole batch, (M, K) or (M, K, T), where these are a part of it. What is
+        divided by is then the whole batch's, so that the losses of all parts add up to its loss.
 
     Returns
     -------
@@ -54,20 +58,21 @@ def classification_loss(
     if not groups:
         return focal_bce(
             logits, labels, pos_weight=pos_weight, gamma=gamma, smoothing=smoothing,
-            normalise=normalise,
+            normalise=normalise, whole=whole,
         )  # fmt: skip
-    grouped = {member for group in groups for member in group}
-    free = [k for k in range(logits.shape[1]) if k not in grouped]
+    free = _free(logits.shape[1], groups)
     loss = focal_bce(
         logits[:, free], labels[:, free],
         pos_weight=None if pos_weight is None else pos_weight[free],
         gamma=gamma, smoothing=smoothing, normalise=normalise,
+        whole=None if whole is None else whole[:, free],
     )  # fmt: skip
     weights = group_weights or [None] * len(groups)
     for group, weight in zip(groups, weights, strict=True):
         loss = loss + cross_entropy(
             _with_background(logits[:, list(group)]), classes(labels, group),
             weight=weight, normalise=normalise,
+            whole=None if whole is None else classes(whole, group),
         )  # fmt: skip
     return loss
 
@@ -80,6 +85,7 @@ def focal_bce(
     gamma: float = 1.0,
     smoothing: float = 0.05,
     normalise: bool = True,
+    whole: Tensor | None = None,
 ) -> Tensor:
     """Focal binary cross-entropy over known labels.
 
@@ -98,6 +104,8 @@ def focal_bce(
     normalise
         Whether to divide by the number of known labels. Where not, the loss grows with the length
         of a window and shrinks with its unknown frames, as in the original program.
+    whole
+        Labels of the whole batch where these are a part of it, see `classification_loss`.
 
     Returns
     -------
@@ -124,8 +132,9 @@ def focal_bce(
     )
     loss = torch.where(known, entropy * focal, 0)
     if not normalise:
-        return loss.sum() / max(len(logits), 1)
-    return loss.sum() / known.sum().clamp(min=1) * logits.shape[1]
+        return loss.sum() / max(len(logits if whole is None else whole), 1)
+    n_known = (known if whole is None else whole >= 0).sum()
+    return loss.sum() / n_known.clamp(min=1) * logits.shape[1]
 
 
 def cross_entropy(
@@ -134,6 +143,7 @@ def cross_entropy(
     *,
     weight: Tensor | None = None,
     normalise: bool = True,
+    whole: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy of a softmax over exclusive classes.
 
@@ -147,6 +157,8 @@ def cross_entropy(
         (C,) weight of each class.
     normalise
         Whether to average over the known entries; with ``weight``, over their weights.
+    whole
+        ``indices`` of the whole batch where these are a part of it, see `classification_loss`.
 
     Returns
     -------
@@ -154,21 +166,29 @@ def cross_entropy(
         Scalar; 0 without any known entry. Not normalised, as in the original program: the
         (weighted) sum over frames, averaged over N, unknown entries counted as 0.
     """
-    known = indices >= 0
-    logits = _where(known[:, None], _precise(logits))
-    target = indices.clamp(min=0).long()
-    share = known.to(logits.dtype)
-    if weight is not None:
-        share = share * weight.to(logits.dtype)[target]
-    loss = F.cross_entropy(logits, target, reduction="none") * share
+    logits = _where((indices >= 0)[:, None], _precise(logits))
+    weight = None if weight is None else weight.to(logits.dtype)
+    share = _shares(indices, weight, logits.dtype)
+    loss = F.cross_entropy(logits, indices.clamp(min=0).long(), reduction="none") * share
     if not normalise:
-        return loss.sum() / max(len(logits), 1)
-    total = share.sum()
+        return loss.sum() / max(len(logits if whole is None else whole), 1)
+    total = (share if whole is None else _shares(whole, weight, logits.dtype)).sum()
     return loss.sum() / torch.where(total > 0, total, 1)
 
 
+def _shares(indices: Tensor, weight: Tensor | None, dtype: torch.dtype) -> Tensor:
+    """Return what each entry counts: 0 where it is unknown, else 1 or the weight of its class."""
+    share = (indices >= 0).to(dtype)
+    return share if weight is None else share * weight[indices.clamp(min=0).long()]
+
+
 def truncated_smoothing(
-    logits: Tensor, known: Tensor, *, tau: float = 4.0, groups: Groups = ()
+    logits: Tensor,
+    known: Tensor,
+    *,
+    tau: float = 4.0,
+    groups: Groups = (),
+    whole: Tensor | None = None,
 ) -> Tensor:
     """Punish log-probabilities that jump from frame to frame.
 
@@ -184,6 +204,8 @@ def truncated_smoothing(
     groups
         Columns of each exclusive group: its jumps are those of the logarithm of its softmax, and
         a member is known where all of them are.
+    whole
+        ``known`` of the whole batch where these are a part of it, see `classification_loss`.
 
     Returns
     -------
@@ -197,26 +219,42 @@ def truncated_smoothing(
     behaviors in the place of a softmax over all. As there, gradients flow through the later frame
     of each pair only.
     """
+    mask = _pairs_known(known, logits.shape[1], groups)
     if known.ndim == logits.ndim - 1:
         known = known[:, None].expand_as(logits)
-    known = known.bool()
-    values, mask = _log_probabilities(_where(known, _precise(logits)), known, groups)
+    values = _log_probabilities(_where(known.bool(), _precise(logits)), groups)
     jump = (values[..., 1:] - values[..., :-1].detach()).abs().clamp(max=tau).square()
-    both = (mask[..., 1:] & mask[..., :-1]).to(jump.dtype)
-    return (jump * both).sum() / both.sum().clamp(min=1)
+    both = mask.to(jump.dtype)
+    counted = mask if whole is None else _pairs_known(whole, logits.shape[1], groups)
+    return (jump * both).sum() / counted.to(jump.dtype).sum().clamp(min=1)
 
 
-def _log_probabilities(logits: Tensor, known: Tensor, groups: Groups) -> tuple[Tensor, Tensor]:
-    """Return (N, C, T) log-probabilities of all outcomes, and which of them are known."""
-    grouped = {member for group in groups for member in group}
-    free = [k for k in range(logits.shape[1]) if k not in grouped]
-    alone, alone_known = logits[:, free], known[:, free]
-    values, masks = [F.logsigmoid(alone), F.logsigmoid(-alone)], [alone_known, alone_known]
+def _log_probabilities(logits: Tensor, groups: Groups) -> Tensor:
+    """Return (N, C, T) log-probabilities of all outcomes."""
+    alone = logits[:, _free(logits.shape[1], groups)]
+    values = [F.logsigmoid(alone), F.logsigmoid(-alone)]
+    values += [F.log_softmax(_with_background(logits[:, list(g)]), dim=1) for g in groups]
+    return torch.cat(values, dim=1)
+
+
+def _pairs_known(known: Tensor, n_behaviors: int, groups: Groups) -> Tensor:
+    """Tell of each outcome whether a frame and the next one are known, (N, C, T - 1) bool."""
+    if known.ndim == 2:
+        known = known[:, None].expand(-1, n_behaviors, -1)
+    known = known.bool()
+    alone = known[:, _free(n_behaviors, groups)]
+    masks = [alone, alone]
     for group in groups:
-        members = _with_background(logits[:, list(group)])
-        values.append(F.log_softmax(members, dim=1))
-        masks.append(known[:, list(group)].all(dim=1, keepdim=True).expand_as(members))
-    return torch.cat(values, dim=1), torch.cat(masks, dim=1)
+        of_all = known[:, list(group)].all(dim=1, keepdim=True)
+        masks.append(of_all.expand(-1, len(group) + 1, -1))
+    mask = torch.cat(masks, dim=1)
+    return mask[..., 1:] & mask[..., :-1]
+
+
+def _free(n_behaviors: int, groups: Groups) -> list[int]:
+    """List the columns that belong to no group."""
+    grouped = {member for group in groups for member in group}
+    return [k for k in range(n_behaviors) if k not in grouped]
 
 
 def _with_background(logits: Tensor) -> Tensor:
