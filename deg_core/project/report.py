@@ -7,6 +7,7 @@ from deg_core.errors import ConfigError, StateError
 from deg_core.progress import log
 from deg_core.project import scores, verdicts, workflow
 from deg_core.project.folder import open_project, quoted
+from deg_core.recording import published, reading
 
 
 def report(
@@ -55,7 +56,11 @@ def report(
             f"{folder}: results for the report are missing; "
             f"`deg run {quoted(folder)}` computes them."
         ) from error
+    published(page)
     results = folder / "results"
+    for part in ("figures", "report"):  # Snakemake, which writes the page, has read these
+        for path in sorted((results / part).rglob("*")):
+            reading(path)
     print("\n".join([*scores.full(results), *verdicts.lines(results)]))
     log(f"{page}: written; it opens in any browser, offline.")
     return 0

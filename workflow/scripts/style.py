@@ -24,6 +24,7 @@ from matplotlib.path import Path as Outline
 from numpy.typing import NDArray
 
 from deg_core.data.publish import publish_text
+from deg_core.data.scripted import recorded
 
 # "as": given on, so that the figures find all of their style here.
 from deg_core.ethogram.palette import HUES as HUES
@@ -273,8 +274,9 @@ def _shorter(outline: re.Match[str]) -> str:
 
 @contextmanager
 def logged(path: str) -> Iterator[None]:
-    """Send what a figure's job says, and why it failed, to the rule's log."""
-    with Path(path).open("w", encoding="utf-8") as stream:
+    """Send what a figure's job says, and why it failed, to the rule's log; record the job."""
+    script = vars(sys.modules["__main__"]).get("snakemake")
+    with recorded(script), Path(path).open("w", encoding="utf-8") as stream:
         before, sys.stderr = sys.stderr, stream
         try:
             yield
