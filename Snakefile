@@ -11,6 +11,7 @@ configfile: "config.yaml"
 report: "workflow/report/workflow.rst"
 
 
+include: "workflow/rules/planning.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/baselines_common.smk"
 include: "workflow/rules/products.smk"
@@ -38,9 +39,9 @@ if "example" in SETTINGS:
 rule all:
     default_target: True
     input:
-        products(),
+        products,
 
 
 rule infer:
     input:
-        products_of(INFERRING_RUNS),
+        products_of_inference,

@@ -190,33 +190,51 @@ def _short_score(division: Division, assignment: Assignment) -> Score:
 
 
 def _swaps(division: Division, current: Assignment) -> Iterator[tuple[Score, int, int]]:
-    """Yield each swap of two groups in different parts, after the score that it leads to."""
+    """Yield the best swaps of two groups in different parts, after the score that each leads to.
+
+    Notes
+    -----
+    What parts lack after a swap is the same for all groups of a part that have the same behaviors
+    and share them with the same others. So of each two such kinds only the pair that is moved
+    least is looked at, the first of equals: the best of all pairs is among them, at a cost that
+    grows with the number of groups and not with its square.
+    """
     found = division.found(current)
-    without = _without(division, current)
     n_moved, n_places = division.moved(current)
-    for i, j in combinations(range(len(current)), 2):
-        p, q = current[i], current[j]
+    kinds: dict[tuple[int, int, int], list[int]] = {}
+    for place, without in enumerate(_without(division, current)):
+        kinds.setdefault((current[place], division.carried[place], without), []).append(place)
+    nearest = {
+        (kind, part): min(_way(division, place, kind[0], part) for place in places)
+        for kind, places in kinds.items()
+        for part in range(len(division.sizes))
+    }
+    for one, other in combinations(kinds, 2):
+        (p, carried, without), (q, other_carried, other_without) = one, other
         if p == q:
             continue
         after = list(found)
-        after[p] = without[i] | division.carried[j]
-        after[q] = without[j] | division.carried[i]
-        old = division.distance[i][p], division.distance[j][q]
-        new = division.distance[i][q], division.distance[j][p]
-        moved = (
-            n_moved + sum(map(bool, new)) - sum(map(bool, old)),
-            n_places + sum(new) - sum(old),
-        )
-        yield division.missing(after) + moved, i, j
+        after[p] = without | other_carried
+        after[q] = other_without | carried
+        (groups, places, i), (more_groups, more_places, j) = nearest[one, q], nearest[other, p]
+        moved = (n_moved + groups + more_groups, n_places + places + more_places)
+        yield division.missing(after) + moved, min(i, j), max(i, j)
 
 
-def _without(division: Division, assignment: Assignment) -> list[int]:
+def _way(division: Division, place: int, part: int, other: int) -> tuple[int, int, int]:
+    """Return by how much a group is farther from its hash order in another part; and its place."""
+    old, new = division.distance[place][part], division.distance[place][other]
+    return bool(new) - bool(old), new - old, place
+
+
+def _without(division: Division, current: Assignment) -> list[int]:
     """Return, for each group, the behaviors that its part has from the others."""
-    result = []
-    for place, part in enumerate(assignment):
-        bits = division.present[part]
-        for other, carried in enumerate(division.carried):
-            if other != place and assignment[other] == part:
-                bits |= carried
-        result.append(bits)
-    return result
+    having = [[0] * division.n_behaviors for _ in division.sizes]  # groups, by part and behavior
+    for part, carried in zip(current, division.carried, strict=True):
+        for k in range(division.n_behaviors):
+            having[part][k] += carried >> k & 1
+    return [
+        division.present[part]
+        | sum(1 << k for k, number in enumerate(having[part]) if number > (carried >> k & 1))
+        for part, carried in zip(current, division.carried, strict=True)
+    ]

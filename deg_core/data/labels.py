@@ -91,7 +91,19 @@ def positive_frames(
     LabelError
         As in `read_label_file`, except that the length of the video is not known.
     """
+    return positives_and_people(path, behaviors=behaviors, annotator=annotator)[0]
+
+
+def positives_and_people(
+    path: Path, *, behaviors: Sequence[str], annotator: str | None = None
+) -> tuple[dict[str, int], list[str]]:
+    """Return what `positive_frames` and `annotators` do, at the cost of reading the file once."""
     file = _read_for(path, behaviors)
+    return _count(file, behaviors, annotator), _people(file)
+
+
+def _count(file: _File, behaviors: Sequence[str], annotator: str | None) -> dict[str, int]:
+    """Count the frames on which each behavior is present."""
     if file.intervals is None:
         labels = _columns(file, behaviors, None)
         return dict(zip(behaviors, (labels == 1).sum(axis=0).tolist(), strict=True))

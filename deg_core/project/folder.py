@@ -11,6 +11,7 @@ from typing import Any
 
 import deg_core
 from deg_core.config import load_config
+from deg_core.data.label_notes import Brief, LabelNotes, read_briefs
 from deg_core.data.labels import positive_frames
 from deg_core.errors import ConfigError, StateError
 from deg_core.table import Video, read_videos
@@ -66,6 +67,22 @@ class Project:
         path = self.place(video.labels)
         counts = positive_frames(path, behaviors=self.behaviors, annotator=self.annotator)
         return {video.video: counts}
+
+    def label_notes(self) -> LabelNotes:
+        """Return what is known of the project's label files."""
+        return LabelNotes(project=self.folder, behaviors=self.behaviors, annotator=self.annotator)
+
+    def briefs(self) -> dict[str, Brief]:
+        """Say in brief what the label files hold now, by id of the video.
+
+        Raises
+        ------
+        LabelError
+            If a label file cannot be used.
+        """
+        return read_briefs(
+            self.videos, project=self.folder, behaviors=self.behaviors, annotator=self.annotator
+        )
 
     def place(self, path: str | Path) -> Path:
         """Resolve a path of the settings or the table, which is relative to the project."""

@@ -26,6 +26,7 @@ from deg_core.movie.picture import Picture
 from deg_core.movie.strip import Tracks
 from deg_core.progress import log, track
 from deg_core.project.folder import Project, open_project, quoted
+from deg_core.recording import reading
 from deg_core.splits import ALL, FINAL, plan
 from deg_core.table import Video
 
@@ -230,9 +231,7 @@ def runs_of(results: Path, video: str) -> list[str]:
 
 def part_of(project: Project, video: str, run: str) -> str:
     """Say what a run used a video for: a movie of a training video flatters the model."""
-    positive: dict[str, dict[str, int]] = {}
-    for entry in project.videos:
-        positive |= project.positives_of(entry)
+    positive = {name: brief.positive for name, brief in project.briefs().items()}
     for known, parts in plan(project.config, project.videos, positive).items():
         if known.name == run:
             names = {"training": parts.train, "validation": parts.val, "test": parts.test}
@@ -320,6 +319,7 @@ def choose_source(project: Project, video: Video) -> VideoInfo | FrameStore:
     if info.size != read_source(path).size:
         log(f"{raw}: is another file than was imported; the movie shows the imported video.")
         return FrameStore(path)
+    reading(raw, folder=True)
     return info
 
 

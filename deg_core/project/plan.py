@@ -7,7 +7,7 @@ import ast
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,15 +42,26 @@ class Job:
     reason: str
 
 
-def planned(folder: Path, *, environment: Mapping[str, str]) -> list[Job]:
+def planned(
+    folder: Path, *, environment: Mapping[str, str], targets: Sequence[str] = ()
+) -> list[Job]:
     """Ask Snakemake which jobs a project needs.
+
+    Parameters
+    ----------
+    folder
+        The project.
+    environment
+        Of the process.
+    targets
+        Files of the project that are wanted; without, all.
 
     Raises
     ------
     StateError
         If Snakemake cannot plan them.
     """
-    return parse(workflow.ask(folder, options=DRY_RUN, environment=environment))
+    return parse(workflow.ask(folder, options=[*targets, *DRY_RUN], environment=environment))
 
 
 def parse(text: str) -> list[Job]:

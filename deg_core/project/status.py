@@ -3,15 +3,20 @@
 Reads the project's settings and table, its label files and what lies under results/.
 """
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from deg_core import __version__
+from deg_core.data.label_notes import LabelNotes
 from deg_core.data.labels import read_frame_labels
+from deg_core.data.notes import Notes
 from deg_core.errors import DegError
 from deg_core.project import plan, scores
 from deg_core.project.folder import Project, open_project, quoted
 from deg_core.table import Video
 
+FRAME_NOTES = Path(".snakemake", "deg_frames.json")
 HEADER = ("video", "imported", "scored", "positive frames", "predicted by")
 
 
@@ -68,41 +73,73 @@ def video_table(project: Project) -> list[str]:
     """
     if not project.videos:
         return [f"  none yet; add some with `deg add {quoted(project.folder)} VIDEO`"]
-    rows = [HEADER, *(video_row(project, video) for video in project.videos)]
+    rows = [HEADER, *video_rows(project)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
     padded = (map(str.ljust, row, widths) for row in rows)
     return ["  " + "  ".join(cells).rstrip() for cells in padded]
 
 
-def video_row(project: Project, video: Video) -> tuple[str, ...]:
-    """Describe one video: imported, scored frames, positives per behavior, runs."""
-    name, results = video.video, project.folder / "results"
-    imported = "yes" if (results / "import" / f"{name}.h5").exists() else "no"
-    runs = sorted((results / "predictions").glob(f"*/*/*/{name}.h5"))
-    names = [path.parent.relative_to(results / "predictions").as_posix() for path in runs]
-    return (name, imported, scored(results, video), positives(project, video), ", ".join(names))
+def video_rows(project: Project) -> Iterator[tuple[str, ...]]:
+    """Describe each video: imported, scored frames, positives per behavior, runs.
+
+    Notes
+    -----
+    Each folder of results is listed once; label files that are known are not opened.
+    """
+    results = project.folder / "results"
+    imported = names_in(results / "import")
+    runs = {
+        path.relative_to(results / "predictions").as_posix(): names_in(path)
+        for path in sorted((results / "predictions").glob("*/*/*"))
+    }
+    labels, about = project.label_notes(), {"version": __version__}
+    frames = Notes(project.folder / FRAME_NOTES, about=about, root=project.folder)
+    for video in project.videos:
+        file = f"{video.video}.h5"
+        yield (
+            video.video,
+            "yes" if file in imported else "no",
+            scored(frames, video),
+            positives(labels, video),
+            ", ".join(run for run, names in runs.items() if file in names),
+        )
+    labels.save()
+    frames.save()
 
 
-def scored(results: Path, video: Video) -> str:
+def names_in(folder: Path) -> set[str]:
+    """List a folder; nothing, where there is none."""
+    try:
+        return {entry.name for entry in os.scandir(folder)}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+
+
+def scored(frames: Notes, video: Video) -> str:
     """Count the scored frames in the imported labels: those where any behavior is known."""
-    path = results / "labels" / f"{video.video}.csv"
     if video.labels is None:
         return "no labels"
-    if not path.exists():
+    path = Path("results", "labels", f"{video.video}.csv")
+    if not (frames.root / path).exists():
         return "?"
     try:
-        _, labels = read_frame_labels(path)
+        n_scored, n_frames = frames.of(path, _count_scored)
     except DegError:
         return "damaged"
-    return f"{int((labels >= 0).any(axis=1).sum())} of {len(labels)}"
+    return f"{n_scored} of {n_frames}"
 
 
-def positives(project: Project, video: Video) -> str:
+def _count_scored(path: Path) -> list[int]:
+    _, labels = read_frame_labels(path)
+    return [int((labels >= 0).any(axis=1).sum()), len(labels)]
+
+
+def positives(labels: LabelNotes, video: Video) -> str:
     """List the positive frames per behavior, as the label file has them now."""
     if video.labels is None:
         return ""
     try:
-        counts = project.positives_of(video)[video.video]
+        counts = labels.brief(video.labels).positive
     except DegError:
         return "cannot be read, see `deg doctor`"
     return ", ".join(f"{name} {count}" for name, count in counts.items())

@@ -196,6 +196,8 @@ class EvaluateSettings:
 class FigureSettings:
     """Which figures are drawn."""
 
-    ethograms: Literal["all", "test", "none"] = setting(
-        "all", "Videos of which the ethogram is drawn."
+    ethograms: Literal["auto", "all", "test", "none"] = setting(
+        "auto",
+        "Videos of which the ethogram is drawn; auto: all in a project of up to 100 videos, the "
+        "test videos of each split in a larger one.",
     )

@@ -113,3 +113,32 @@ def test_many_groups_with_rare_behaviors(random):
     one = make((6, 6, 18), carried, n_behaviors=6)
     assert division._n_divisions(one.sizes) > division.MAX_EXHAUSTIVE
     assert one.score(divide(one))[0] == 0
+
+
+def all_swaps(one, current):
+    """Yield the score after each swap of two groups in different parts, and the groups."""
+    for i, j in itertools.combinations(range(len(current)), 2):
+        if current[i] != current[j]:
+            swapped = list(current)
+            swapped[i], swapped[j] = swapped[j], swapped[i]
+            yield division._short_score(one, tuple(swapped)), i, j
+
+
+@given(divisions, st.randoms(use_true_random=False))
+def test_the_best_swap_is_that_of_all_pairs(one, random):
+    current = tuple(random.sample(one.natural, len(one.natural)))
+    best = min(all_swaps(one, current), default=None)
+    assert min(division._swaps(one, current), default=None) == best
+
+
+@pytest.mark.parametrize("n_groups", [500, 1000, 2000])
+def test_a_rare_behavior_among_many_groups(n_groups, monkeypatch):
+    """Pairs of groups are not tried one by one: of 2,000 that would be two million."""
+    carried = [A] * (n_groups - 4) + [A | B] * 4  # in hash order all four would train
+    one = make((n_groups // 5, n_groups // 5, n_groups - 2 * (n_groups // 5)), carried)
+    tried = []
+    missing = Division.missing
+    monkeypatch.setattr(Division, "missing", lambda *args: tried.append(1) or missing(*args))
+    found = divide(one)
+    assert {found[place] for place in range(n_groups - 4, n_groups)} == {0, 1, 2}
+    assert len(tried) < 100

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from projects import make_project
 
+from deg_core.data import label_table, notes
+from deg_core.data import labels as label_files
 from deg_core.data.labels import write_frame_labels
 from deg_core.errors import StateError
 from deg_core.project import new, plan, status
@@ -18,7 +20,7 @@ def folder(tmp_path):
 
 def test_a_row_says_what_is_done_with_a_video(folder):
     project = open_project(folder)
-    assert status.video_row(project, project.videos[0]) == (
+    assert next(status.video_rows(project)) == (
         "m0", "no", "?", "groom 5, rear 5", "",
     )  # fmt: skip
     results = folder / "results"
@@ -28,7 +30,7 @@ def test_a_row_says_what_is_done_with_a_video(folder):
     # Three of five frames are scored: one for both behaviors, two for one of them.
     labels = np.array([[-1, -1], [0, -1], [1, 0], [-1, 1], [-1, -1]])
     write_frame_labels(results / "labels" / "m0.csv", ["groom", "rear"], labels)
-    assert status.video_row(project, project.videos[0]) == (
+    assert next(status.video_rows(project)) == (
         "m0", "yes", "3 of 5", "groom 5, rear 5", "fast/0/all, lite/1/4",
     )  # fmt: skip
 
@@ -36,7 +38,7 @@ def test_a_row_says_what_is_done_with_a_video(folder):
 def test_a_video_without_labels(folder):
     (folder / "labels" / "m1.csv").unlink()
     project = open_project(folder)
-    assert status.video_row(project, project.videos[1]) == ("m1", "no", "no labels", "", "")
+    assert list(status.video_rows(project))[1] == ("m1", "no", "no labels", "", "")
 
 
 def test_labels_that_cannot_be_read_do_not_stop_the_rest(folder):
@@ -44,8 +46,24 @@ def test_labels_that_cannot_be_read_do_not_stop_the_rest(folder):
     (folder / "results" / "labels").mkdir(parents=True)
     (folder / "results" / "labels" / "m1.csv").write_text("nonsense")
     project = open_project(folder)
-    row = status.video_row(project, project.videos[1])
+    row = list(status.video_rows(project))[1]
     assert row[2:4] == ("damaged", "cannot be read, see `deg doctor`")
+
+
+def test_files_that_are_known_are_not_opened_again(folder, monkeypatch):
+    monkeypatch.setattr(notes, "SETTLED_S", -60.0)
+    labels = np.array([[1, 0], [0, -1]])
+    path = folder / "results" / "labels" / "m0.csv"
+    write_frame_labels(path, ["groom", "rear"], labels)
+    before = list(status.video_rows(open_project(folder)))
+    opened, read = [], label_table.read_table
+    for module in (label_files, label_table):
+        monkeypatch.setattr(module, "read_table", lambda file: opened.append(file) or read(file))
+    assert list(status.video_rows(open_project(folder))) == before
+    assert opened == []
+    write_frame_labels(path, ["groom", "rear"], labels[:1])
+    assert next(status.video_rows(open_project(folder)))[2] == "1 of 1"
+    assert opened == [path]
 
 
 def test_columns_are_aligned(folder):

@@ -48,7 +48,7 @@ rule train_keypoints:
     benchmark:
         "benchmarks/train_keypoints/{preset}/{split}/{n_train}.tsv"
     wildcard_constraints:
-        preset=one_of(KEYPOINT_PRESETS),
+        preset=any_of(KEYPOINT_PRESETS),
     conda:
         "../envs/deg.yaml"
     threads: 2
@@ -87,7 +87,7 @@ rule map_clusters:
     benchmark:
         "benchmarks/map_clusters/{preset}/{split}/{n_train}.tsv"
     wildcard_constraints:
-        preset=one_of(CLUSTER_PRESETS),
+        preset=any_of(CLUSTER_PRESETS),
     conda:
         "../envs/deg.yaml"
     params:
@@ -118,7 +118,7 @@ rule predict_clusters:
     benchmark:
         "benchmarks/predict_clusters/{preset}/{split}/{n_train}/{video}.tsv"
     wildcard_constraints:
-        preset=one_of(CLUSTER_PRESETS),
+        preset=any_of(CLUSTER_PRESETS),
     conda:
         "../envs/deg.yaml"
     resources:

@@ -13,11 +13,7 @@ TRAININGS = {"video": ["features", "sequence"], "keypoints": ["sequence"], "clus
 TRAINED = to_json({preset: TRAININGS[SOURCES[preset]] for preset in PRESETS})
 
 
-def one_of(names):
-    """Regular expression of some names; without any, nothing matches."""
-    return "|".join(map(re.escape, names)) or "(?!)"
-
-
+@quick
 def features_of(wildcards):
     """Input function: the features that a video's predictions are made of."""
     if wildcards.preset in KEYPOINT_PRESETS:
@@ -25,16 +21,19 @@ def features_of(wildcards):
     return f"results/features/{name_of(wildcards)}/{wildcards.video}.h5"
 
 
+@quick
 def keypoints_of(wildcards):
     """Input function: the file of keypoints of a video."""
     return str(VIDEOS[wildcards.video].keypoints)
 
 
+@quick
 def clusters_of(wildcards):
     """Input function: the file of clusters of a video."""
     return str(VIDEOS[wildcards.video].clusters)
 
 
+@quick
 def training_clusters_of(wildcards):
     """Input function: the files of clusters of the wildcards' run's training videos."""
     return [str(VIDEOS[video].clusters) for video in videos_of(wildcards, "train")]

@@ -5,9 +5,10 @@ import sys
 import sysconfig
 
 from deg_core.config import check_config
-from deg_core.data.labels import positive_frames
+from deg_core.data.label_notes import read_briefs
 from deg_core.errors import DegError
 from deg_core.groups import to_text
+from deg_core.patterns import any_of
 from deg_core.presets import DEFAULT_PRESETS, PER_PRESET, resolve, source_of
 from deg_core.settings import SECTIONS, changed, to_json
 from deg_core.sources import check_sources
@@ -21,7 +22,7 @@ os.environ.update(PATH=os.pathsep.join([sysconfig.get_path("scripts"), *os.get_e
 
 
 def read_project():
-    """Return the settings, the video table and the videos of each run."""
+    """Return the settings, the video table, what label files say, and the videos of each run."""
     settings = check_config(config, " + ".join(map(os.path.relpath, workflow.configfiles)))
     check_weights(settings, project=Path())
     table = Path(settings.get("videos", "videos.tsv"))
@@ -29,14 +30,12 @@ def read_project():
     check_usable(videos, table, project=Path(), drawn=drawn_into(settings))
     check_sources(settings, videos, table)
     annotator = resolve(settings, "labels")["annotator"]
-    positive = {
-        video.video: positive_frames(
-            video.labels, behaviors=settings["behaviors"], annotator=annotator
-        )
-        for video in videos
-        if video.labels
-    }
-    return settings, {video.video: video for video in videos}, plan(settings, videos, positive)
+    briefs = read_briefs(
+        videos, project=Path(), behaviors=settings["behaviors"], annotator=annotator
+    )
+    positive = {video: brief.positive for video, brief in briefs.items()}
+    by_id = {video.video: video for video in videos}
+    return settings, by_id, briefs, plan(settings, videos, positive)
 
 
 def drawn_into(settings):
@@ -45,7 +44,7 @@ def drawn_into(settings):
 
 
 try:
-    SETTINGS, VIDEOS, PLAN = read_project()
+    SETTINGS, VIDEOS, BRIEFS, PLAN = read_project()
 except DegError as error:
     # One sentence and code 2, as everywhere; an exception would also show where it was raised.
     print(f"deg: {error}", file=sys.stderr)
@@ -72,8 +71,8 @@ SUMMARY = expand("results/summary/{table}.csv", table=TABLES)
 
 
 wildcard_constraints:
-    video="|".join(VIDEOS),
-    preset="|".join(map(re.escape, PRESETS)),
+    video=any_of(VIDEOS),
+    preset=any_of(PRESETS),
     split=rf"\d+|{FINAL}",
     n_train=rf"\d+|{ALL}",
 
@@ -97,16 +96,19 @@ def videos_of(run, *parts):
 # --- input functions, named for the files that they return
 
 
+@quick
 def raw_of(wildcards):
     """Input function: the raw video."""
     return str(VIDEOS[wildcards.video].path)
 
 
+@quick
 def labels_of(wildcards):
     """Input function: the label file of a video."""
     return str(VIDEOS[wildcards.video].labels)
 
 
+@quick
 def rater_labels_of(wildcards):
     """Input function: the label files of a run's test videos, as people wrote them."""
     return [str(VIDEOS[video].labels) for video in videos_of(wildcards, "test")]
@@ -119,7 +121,7 @@ def per_video(pattern, *parts):
         run = name_of(wildcards) if "{run}" in pattern else ""
         return expand(pattern, run=run, video=videos_of(wildcards, *parts))
 
-    return files
+    return quick(files)
 
 
 def weights_of(section):
@@ -129,7 +131,7 @@ def weights_of(section):
         file = weights_file(resolve(SETTINGS, section, wildcards.preset)["weights"])
         return [] if file is None else str(file)
 
-    return files
+    return quick(files)
 
 
 # --- parameters
@@ -141,15 +143,18 @@ def settings_of(section, but=()):
     Keys that only another rule uses are left out.
     """
 
-    def text(wildcards):
-        preset = wildcards.preset if section in PER_PRESET else None
+    @cache
+    def of_preset(preset):
         values = resolve(SETTINGS, section, preset)
         values = {key: value for key, value in values.items() if key not in but}
         if section == "labels":
             values["behaviors"] = SETTINGS["behaviors"]
         return to_json(changed(SECTIONS[section], values))
 
-    return text
+    def text(wildcards):
+        return of_preset(wildcards.preset if section in PER_PRESET else None)
+
+    return quick(text)
 
 
 def flags_of(**flags):
@@ -164,9 +169,10 @@ def flags_of(**flags):
             for flag, part in flags.items()
         )
 
-    return text
+    return quick(text)
 
 
+@quick
 def identity_of_raw(wildcards):
     """Parameter: what tells a raw video from another one that takes its place."""
     video = VIDEOS[wildcards.video]
@@ -174,24 +180,3 @@ def identity_of_raw(wildcards):
         # It may have to be drawn yet, and must be the same to Snakemake before and after.
         return f"drawn from {drawing_of(SETTINGS['example'])}"
     return f"{size_of(video.path)} bytes or images"
-
-
-# --- resources; they change no result, and never make anything stale
-
-
-def memory(first, most):
-    """Resource: megabytes, more with each attempt, since retries also follow other failures."""
-
-    def megabytes(wildcards, attempt):
-        return min(first * attempt, most)
-
-    return megabytes
-
-
-def minutes(first):
-    """Resource: run time, more with each attempt."""
-
-    def runtime(wildcards, attempt):
-        return first * attempt
-
-    return runtime

@@ -1,8 +1,9 @@
 """Which figures there are, and the functions that tell their rules inputs and labels; no rule."""
 
-from deg_core.data.labels import annotators
-
+MANY_FIGURES = 100  # videos, above which `figures.ethograms: auto` draws those of the test only
 ETHOGRAMS = resolve(SETTINGS, "figures")["ethograms"]
+if ETHOGRAMS == "auto":
+    ETHOGRAMS = "all" if len(VIDEOS) <= MANY_FIGURES else "test"
 SCRIPTS = ["style", "tables", "marks"]
 STYLE = [str(Path(workflow.basedir, "workflow", "scripts", f"{name}.py")) for name in SCRIPTS]
 BEHAVIORS = to_json(SETTINGS["behaviors"])
@@ -58,7 +59,7 @@ def other_figures():
 def has_raters():
     """Tell whether any test video was labeled by several people."""
     videos = dict.fromkeys(video for run in SHOWN_RUNS for video in PLAN[run].test)
-    return any(len(annotators(VIDEOS[video].labels)) > 1 for video in videos)
+    return any(len(BRIEFS[video].people) > 1 for video in videos)
 
 
 def has_choice():
@@ -75,12 +76,13 @@ def drawn_videos_of(run):
     return videos_of(run, "test" if ETHOGRAMS == "test" else "predicted")
 
 
+@quick
 def frame_labels_of(wildcards):
     """Input function: a video's imported labels; no file where the video has none."""
-    labeled = [wildcards.video] if wildcards.video in LABELED else []
-    return expand("results/labels/{video}.csv", video=labeled)
+    return [f"results/labels/{wildcards.video}.csv"] if wildcards.video in BRIEFS else []
 
 
+@quick
 def about_ethogram(wildcards):
     """Labels of an ethogram in the report."""
     return {"video": wildcards.video, "part": used_for(wildcards)}
@@ -93,5 +95,4 @@ def about_run(figure):
 
 
 STUDY_FIGURES = study_figures()
-FIGURES = STUDY_FIGURES + other_figures()
 FLOW_EXAMPLES = expand("results/summary/flow/{preset}.npz", preset=LOOKING_PRESETS)

@@ -7,7 +7,6 @@ localrules:
     figure_thresholds,
     figure_confusion,
     figure_learning_curves,
-    figure_ethogram,
 
 
 rule figure_calibration:
@@ -150,6 +149,9 @@ rule figure_ethogram:
         "benchmarks/figure_ethogram/{preset}/{split}/{n_train}/{video}.tsv"
     conda:
         "../envs/deg.yaml"
+    resources:
+        mem_mb=memory(2000, 8000),
+        runtime=minutes(15),
     params:
         part=used_for,
         version=VERSIONS["figures"],

@@ -5,16 +5,22 @@ STUDY = expand(
 )
 
 
-def products():
-    """List every file that any stage makes: the target, see the rule `all`."""
+def products(wildcards):
+    """Input function: every file that any stage makes, see the rule `all`."""
     data = ["results/summary/data.csv"] if LABELED else []
     return (
         products_of(RUNS)
         + (SUMMARY + STUDY + REPORT if RUNS else [])
         + data
         + FLOW_EXAMPLES
-        + FIGURES
+        + STUDY_FIGURES
+        + other_figures()
     )
+
+
+def products_of_inference(wildcards):
+    """Input function: what the stages up to the ethograms make for the runs of new videos."""
+    return products_of(INFERRING_RUNS)
 
 
 def products_of(runs):

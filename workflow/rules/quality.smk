@@ -80,7 +80,7 @@ rule check_quality:
 
 rule summarize_quality:
     input:
-        checks=[file for run in CHECKED_RUNS for file in checks_of(run)],
+        checks=checks,
     output:
         table="results/summary/quality.csv",
     log:

@@ -16,15 +16,26 @@ REPORT = [
 ]
 
 
-def checks_of(run):
-    """List the checks of all videos by one run."""
-    return [f"results/quality/{run.name}/{video}.json" for video in sorted(VIDEOS)]
+def checks(wildcards):
+    """Input function: the checks of all videos by the runs that compare them."""
+    return [
+        f"results/quality/{run.name}/{video}.json"
+        for run in CHECKED_RUNS
+        for video in sorted(VIDEOS)
+    ]
 
 
+@cache
+def parts_of(run):
+    """Say in which part a run, told by its name, has each of its videos."""
+    parts = ("test", "val", "train")
+    return {video: part for part in parts for video in getattr(PARTS[run], part)}
+
+
+@quick
 def used_for(wildcards):
     """Parameter: the part in which the wildcards' run uses a video; `new` if in none."""
-    parts = [p for p in ("train", "val", "test") if wildcards.video in videos_of(wildcards, p)]
-    return parts[0] if parts else "new"
+    return parts_of(name_of(wildcards)).get(wildcards.video, "new")
 
 
 def divided(*parts):
