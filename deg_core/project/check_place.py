@@ -1,19 +1,17 @@
-"""What is wrong with the place of work: permissions, other runs, disk, packages, results."""
+"""What is wrong with the place of work: permissions, other runs, disk, packages."""
 
 import importlib.metadata
 import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
 from deg_core import extras
-from deg_core.data.publish import open_hdf5, read_json
-from deg_core.errors import StateError
 from deg_core.presets import DEFAULT_PRESETS, base_preset, resolve
 from deg_core.project import lock, machine
 from deg_core.project.findings import Finding, caught, warning
@@ -22,6 +20,7 @@ from deg_core.splits import runs
 
 # Spatial and flow features of one frame and run, as 32-bit numbers; the rest is small beside them.
 FEATURE_BYTES = 2 * 512 * 4
+TRAININGS = ("flow", "features", "sequence")
 # Trains within minutes without a graphics card.
 SMALL_PRESETS = ("lite", "keypoints", "clusters")
 
@@ -48,7 +47,6 @@ def examine_place(
     yield from _packages()
     yield from _int8(project)
     yield from _graphics(project, environment)
-    yield from _damaged(project.folder / "results")
 
 
 def _writable(folder: Path) -> Iterator[Finding]:
@@ -69,8 +67,8 @@ def _busy(folder: Path) -> Iterator[Finding]:
         yield warning(f"{folder}: a run is at work in this folder (process {ids}); wait for it.")
     elif lock.killed_here(folder):
         yield warning(
-            f"{folder}: the last run was killed; `deg run {quoted(folder)}` removes the lock that "
-            "it left behind, and goes on."
+            f"{folder}: the last run was killed, or the power was cut; `deg run {quoted(folder)}` "
+            "clears up what it left behind, and goes on."
         )
     elif lock.snakemake_locks(folder):
         yield warning(
@@ -116,14 +114,22 @@ def _int8(project: Project) -> Iterator[Finding]:
 
 
 def _graphics(project: Project, environment: Mapping[str, str]) -> Iterator[Finding]:
-    if machine.count_gpus(environment):
+    found = machine.count_gpus(environment)
+    presets = project.config.get("presets") or DEFAULT_PRESETS
+    if found:
+        for preset, section in product(presets, TRAININGS):
+            if (wanted := resolve(project.config, section, preset)["gpus"]) > found:
+                yield warning(
+                    f"config.yaml: {section} of preset {preset} is to train on {wanted} graphics "
+                    f"cards (`gpus`), but this machine shows {found}; lower it, or run where there "
+                    "are more."
+                )
         if not torch_sees_gpu(environment):
             yield warning(
                 "this machine has a graphics card that the installed torch cannot use, so "
                 "everything runs on the processor; install a torch that fits the card's driver."
             )
         return
-    presets = project.config.get("presets") or DEFAULT_PRESETS
     large = [name for name in presets if base_preset(project.config, name) not in SMALL_PRESETS]
     if large:
         yield warning(
@@ -141,33 +147,3 @@ def torch_sees_gpu(environment: Mapping[str, str]) -> bool:
         env=dict(environment),
     )  # fmt: skip
     return done.stdout.strip() == "True"
-
-
-def _damaged(results: Path) -> Iterator[Finding]:
-    """Find computed files that cannot be read; Snakemake only looks whether they are there."""
-    for path in sorted(results.glob("**/*")):
-        if path.name.startswith(".") or not path.is_file():
-            continue
-        try:
-            readable(path)
-        except StateError as error:
-            yield Finding(str(error))
-
-
-def readable(path: Path) -> None:
-    """Read as much of a computed file as shows that it is whole.
-
-    Raises
-    ------
-    StateError
-        If it is damaged.
-    """
-    if path.suffix == ".h5":
-        with open_hdf5(path) as file:
-            for item in file.values():
-                if getattr(item, "ndim", 0):
-                    item[-1:]
-    elif path.suffix == ".json":
-        read_json(path)
-    elif path.suffix == ".pt" and not zipfile.is_zipfile(path):
-        raise StateError(f"{path}: damaged, no model file; delete it and run again.")

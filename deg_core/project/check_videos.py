@@ -15,7 +15,7 @@ from deg_core.project.findings import Finding, caught, warning
 from deg_core.project.folder import Project
 from deg_core.settings import ImportSettings, from_dict, from_json, to_dict
 from deg_core.stages.import_video import choose_store, count_missing
-from deg_core.table import Video, is_drawn
+from deg_core.table import Video, exists, is_drawn
 
 # JPEG at the usual quality needs about so many bytes per byte of the frame.
 JPEG_SHARE = 0.15
@@ -46,7 +46,7 @@ def examine_videos(project: Project, measured: Measured) -> Iterator[Finding]:
     for video in track(project.videos, label="videos", unit="videos"):
         store = project.place(f"results/import/{video.video}.h5")
         raw = project.place(video.path)
-        if raw.exists():
+        if exists(raw):
             yield from caught(_raw(video, raw, store, settings, measured))
         elif store.exists():
             yield from caught(_only_imported(video, store, settings, measured))

@@ -9,6 +9,7 @@ from pathlib import Path
 from deg_core.project import machine
 from deg_core.project.check_labels import examine_labels, examine_splits
 from deg_core.project.check_place import examine_place
+from deg_core.project.check_results import examine_results
 from deg_core.project.check_settings import examine_settings
 from deg_core.project.check_sources import examine_sources
 from deg_core.project.check_videos import Measured, examine_videos
@@ -16,7 +17,7 @@ from deg_core.project.findings import Finding
 from deg_core.project.folder import Project
 
 
-def examine(folder: Path, *, environment: Mapping[str, str]) -> int:
+def examine(folder: Path, *, environment: Mapping[str, str], deep: bool = False) -> int:
     """Check a project and print what is wrong with it.
 
     Parameters
@@ -25,6 +26,8 @@ def examine(folder: Path, *, environment: Mapping[str, str]) -> int:
         The project.
     environment
         Of the process.
+    deep
+        Whether to read all computed files and raw videos to the last byte.
 
     Returns
     -------
@@ -37,13 +40,13 @@ def examine(folder: Path, *, environment: Mapping[str, str]) -> int:
         If the folder holds no project.
     """
     project, findings = examine_settings(folder)
-    findings += further(project, environment, settings_good=not findings)
+    findings += further(project, environment, settings_good=not findings, deep=deep)
     print("\n".join(account(folder, project, findings)))
     return 2 if any(finding.serious for finding in findings) else 0
 
 
 def further(
-    project: Project, environment: Mapping[str, str], *, settings_good: bool
+    project: Project, environment: Mapping[str, str], *, settings_good: bool, deep: bool = False
 ) -> Iterator[Finding]:
     """Check all but settings and table; splits only if these are right."""
     measured = Measured()
@@ -58,6 +61,7 @@ def further(
         n_frames=sum(measured.lengths.values()),
         import_bytes=measured.import_bytes,
     )
+    yield from examine_results(project, thoroughly=deep)
 
 
 def account(folder: Path, project: Project, findings: list[Finding]) -> list[str]:

@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,22 +18,38 @@ from deg_core.errors import StateError
 from deg_core.project import machine
 from deg_core.project.folder import quoted
 
+LOCK = Path(".snakemake", "deg.lock")
+
 
 @dataclass(frozen=True)
 class Claim:
     """A folder that belongs to this run.
 
     ``descriptor`` must be handed to the child process, so that the claim lasts as long as either
-    lives; ``stale`` says that a run which died left Snakemake's own locks behind.
+    lives; ``stale`` says that a run which died left Snakemake's own locks behind. ``cut_off`` is
+    when the last run began, if it did not end in good order, in seconds by the files' own clock.
     """
 
     descriptor: int
     stale: bool
+    cut_off: float | None = None
 
 
 @contextmanager
-def claim(folder: Path) -> Iterator[Claim]:
+def claim(
+    folder: Path, *, unlocking: bool = False, elsewhere: Callable[[], None] = lambda: None
+) -> Iterator[Claim]:
     """Claim a project folder for one run.
+
+    Parameters
+    ----------
+    folder
+        The project.
+    unlocking
+        Whether the run is there to remove Snakemake's locks, whoever's they are.
+    elsewhere
+        Called once no other run holds the folder; raises if jobs are at work in it that this
+        machine may not see.
 
     Raises
     ------
@@ -41,7 +57,7 @@ def claim(folder: Path) -> Iterator[Claim]:
         If another run works in it, if it cannot be told whether one does, or if the folder
         cannot be written.
     """
-    path = folder / ".snakemake" / "deg.lock"
+    path = folder / LOCK
     try:
         path.parent.mkdir(exist_ok=True)
         handle = path.open("a+", encoding="utf-8")
@@ -52,14 +68,15 @@ def claim(folder: Path) -> Iterator[Claim]:
         ) from error
     with handle:
         _lock(handle, folder)
-        stale = _left_behind(folder, _read(handle))
-        try:
-            yield Claim(handle.fileno(), stale)
-        finally:
-            # Locks that remain now are those of a Snakemake that was killed; the record shows the
-            # next run that it was one of ours.
-            if not snakemake_locks(folder):
-                handle.truncate(0)
+        elsewhere()
+        stale = _left_behind(folder, _read(handle), unlocking=unlocking)
+        status = os.fstat(handle.fileno())
+        yield Claim(handle.fileno(), stale, status.st_mtime if status.st_size else None)
+        # Locks that remain now are those of a Snakemake that was killed; the record shows the next
+        # run that it was one of ours, and when it began. So it does after an error.
+        if not snakemake_locks(folder) and not unlocking:
+            os.sync()  # what Snakemake noted may not be on the disk yet
+            handle.truncate(0)
 
 
 def _lock(handle: TextIO, folder: Path) -> None:
@@ -86,14 +103,25 @@ def _read(handle: TextIO) -> dict[str, object]:
 
 
 def write_record(claimed: Claim) -> None:
-    """Note in the lock file which process runs, for the messages and decisions of later runs."""
+    """Note in the lock file which process runs, for the messages and decisions of later runs.
+
+    Raises
+    ------
+    StateError
+        If the disk is full.
+    """
     text = json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
-    os.ftruncate(claimed.descriptor, 0)
-    os.write(claimed.descriptor, text.encode())
-    os.fsync(claimed.descriptor)
+    try:
+        os.ftruncate(claimed.descriptor, 0)
+        os.write(claimed.descriptor, text.encode())
+        os.fsync(claimed.descriptor)
+    except OSError as error:
+        raise StateError(
+            f"{LOCK}: cannot be written ({error.strerror}); free some space and run again."
+        ) from error
 
 
-def _left_behind(folder: Path, record: dict[str, object]) -> bool:
+def _left_behind(folder: Path, record: dict[str, object], *, unlocking: bool) -> bool:
     """Tell whether a dead run left locks; refuse where a living one may have made them."""
     busy = machine.workers(folder)
     if busy:
@@ -104,7 +132,7 @@ def _left_behind(folder: Path, record: dict[str, object]) -> bool:
         )
     if not snakemake_locks(folder):
         return False
-    if _ran_here(record):
+    if _ran_here(record) or unlocking:
         return True
     raise StateError(
         f"{folder}: locked by a snakemake that does not run on this machine; if it runs on no "
@@ -115,7 +143,7 @@ def _left_behind(folder: Path, record: dict[str, object]) -> bool:
 
 def killed_here(folder: Path) -> bool:
     """Tell whether Snakemake's locks are those of a `deg run` of this machine that has died."""
-    path = folder / ".snakemake" / "deg.lock"
+    path = folder / LOCK
     if not snakemake_locks(folder) or machine.workers(folder):
         return False
     try:

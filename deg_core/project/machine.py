@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -83,11 +84,39 @@ def workers(folder: Path) -> list[int]:
     return sorted(found)
 
 
+def tell_jobs(process: int, number: int) -> None:
+    """Send a signal to the stages that a process has started, and not to the shells above them.
+
+    Parameters
+    ----------
+    process
+        Snakemake's id.
+    number
+        The signal's.
+    """
+    with suppress(psutil.Error):
+        for job in psutil.Process(process).children(recursive=True):
+            with suppress(psutil.Error, OSError):
+                if is_worker(job.cmdline()):
+                    job.send_signal(number)
+
+
+def has_children(process: int) -> bool:
+    """Tell whether a process has started others that live."""
+    try:
+        children = psutil.Process(process).children()
+        return any(child.status() != psutil.STATUS_ZOMBIE for child in children)
+    except psutil.Error:
+        return False
+
+
 def is_worker(command: list[str]) -> bool:
     """Tell whether a command line is Snakemake's, or a stage's, and changes a project."""
     names = [Path(part).name for part in command]
     if "snakemake" in names[:4] and not LOOKING & set(command):
         return True
     stages = {rule.replace("_", "-") for rule in VERSIONS}
+    if "--features" not in command:
+        stages.discard("predict")  # the everyday command of that name changes no project
     pairs = itertools.pairwise(names)
     return any(name == "deg" and following in stages for name, following in pairs)

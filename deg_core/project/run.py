@@ -3,13 +3,17 @@
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from types import FrameType
 
+from deg_core import states
 from deg_core.progress import log
-from deg_core.project import lock, workflow
+from deg_core.project import cluster, inputs, lock, machine, recover, workflow
 from deg_core.project.folder import Project, open_project, quoted
 from deg_core.splits import plan
 from deg_core.table import check_usable
@@ -55,19 +59,36 @@ def run(folder: Path, *, options: Sequence[str], environment: Mapping[str, str])
         If a raw video is missing that has not been imported yet.
     StateError
         If another run is at work in the folder, or it cannot be written.
+    ClusterError
+        If a cluster was chosen that cannot be used, or still works in the folder.
     """
-    check(open_project(folder))
+    project = open_project(folder)
+    check(project)
     command = workflow.command(folder, options=options, environment=environment)
     jobs = workflow.job_environment(environment)
     if workflow.is_dry(options):
         workflow.require_writable(folder)
         return subprocess.call(command, env=jobs)
-    with lock.claim(folder) as claimed:
-        if claimed.stale and "--unlock" not in options:
-            log(f"{folder}: the last run was killed; removing the lock that it left behind.")
-            workflow.ask(folder, options=["--unlock"], environment=environment)
-        lock.write_record(claimed)
-        code = supervise(command, environment=jobs, keep_open=claimed.descriptor)
+    unlocking = "--unlock" in options
+    on_cluster: tuple[str, ...] = ()
+    if not unlocking:
+        on_cluster = cluster.prepare(folder, options=options, environment=environment)
+    alone = partial(
+        cluster.require_no_jobs, folder, environment=environment, on_slurm=bool(on_cluster)
+    )
+    with lock.claim(folder, unlocking=unlocking, elsewhere=alone) as claimed:
+        if not unlocking:
+            _go_on(project, claimed, environment)
+            lock.write_record(claimed)
+        if on_cluster:
+            jobs = cluster.begin(folder, options=on_cluster, environment=jobs)
+        command = workflow.with_options(command, on_cluster)
+        code = supervise(
+            command, environment=jobs, keep_open=claimed.descriptor, local=not on_cluster
+        )
+        cluster.end(folder, environment=environment)
+        if code == 0 and not unlocking:
+            states.discard_finished(folder)
     if code == 130:
         log(
             f"deg: {folder}: interrupted; what was done is kept, "
@@ -77,6 +98,17 @@ def run(folder: Path, *, options: Sequence[str], environment: Mapping[str, str])
         log(explain(folder))
         return 2 if code == 1 and can_be_mended(folder) else code
     return code
+
+
+def _go_on(project: Project, claimed: lock.Claim, environment: Mapping[str, str]) -> None:
+    """Clear up after a run that was cut off, so that this one can go on from there."""
+    folder = project.folder
+    if claimed.stale:
+        log(f"{folder}: the last run was killed; removing the lock that it left behind.")
+        workflow.ask(folder, options=["--unlock"], environment=environment)
+    if claimed.cut_off is not None:
+        recover.put_in_order(folder, since=claimed.cut_off)
+    inputs.renew(project)
 
 
 def check(project: Project) -> None:
@@ -91,14 +123,14 @@ def check(project: Project) -> None:
     VideoError
         If raw videos are missing that have not been imported.
     """
-    positive: dict[str, dict[str, int]] = {}
-    for video in project.videos:
-        positive |= project.positives_of(video)
+    positive = {video: brief.positive for video, brief in project.briefs().items()}
     check_usable(project.videos, project.table, project=project.folder, drawn=project.drawn)
     plan(project.config, project.videos, positive)
 
 
-def supervise(command: Sequence[str], *, environment: Mapping[str, str], keep_open: int) -> int:
+def supervise(
+    command: Sequence[str], *, environment: Mapping[str, str], keep_open: int, local: bool = True
+) -> int:
     """Run a command to its end, whatever signal comes: it has jobs to end in good order.
 
     Parameters
@@ -109,6 +141,8 @@ def supervise(command: Sequence[str], *, environment: Mapping[str, str], keep_op
         Of the program.
     keep_open
         A file descriptor that the program inherits.
+    local
+        Whether its jobs are its children, so that one without children after SIGTERM is stuck.
 
     Returns
     -------
@@ -119,7 +153,11 @@ def supervise(command: Sequence[str], *, environment: Mapping[str, str], keep_op
     process = subprocess.Popen(command, env=dict(environment), pass_fds=[keep_open])
 
     def forward(number: int, _: FrameType | None) -> None:
+        # Snakemake starts no more jobs, but waits for those at work; trainings can save and end.
         process.send_signal(number)
+        machine.tell_jobs(process.pid, number)
+        if local:
+            Thread(target=end_stuck, args=[process], daemon=True).start()
 
     before = signal.signal(signal.SIGTERM, forward)
     try:
@@ -133,6 +171,29 @@ def supervise(command: Sequence[str], *, environment: Mapping[str, str], keep_op
         signal.signal(signal.SIGTERM, before)
 
 
+def end_stuck(process: subprocess.Popen[bytes], *, patience_s: float = 20.0) -> None:
+    """Interrupt a Snakemake that was told to end, has no jobs any more, and does not end.
+
+    SIGTERM may come while it holds a lock that its answer to the signal asks for (9.27: in
+    scheduling/job_scheduler.py): then it waits for ever.
+
+    Parameters
+    ----------
+    process
+        Snakemake.
+    patience_s
+        How long it may have no jobs, in seconds; after twice the time it is killed.
+    """
+    idle, step = 0.0, min(1.0, patience_s / 4)
+    while process.returncode is None and idle < 2 * patience_s:
+        if idle >= patience_s:
+            process.send_signal(signal.SIGINT)
+        time.sleep(step)
+        idle = 0.0 if machine.has_children(process.pid) else idle + step
+    if process.returncode is None:
+        process.kill()
+
+
 def explain(folder: Path) -> str:
     """Say what failed in the last run: rules, the last line of their logs, where to read on."""
     logs = logs_of_runs(folder)
@@ -140,6 +201,7 @@ def explain(folder: Path) -> str:
         return f"deg: {folder}: snakemake failed before it wrote a log; see above."
     failed = failures_of(logs[-1])
     lines = [f"deg: {folder}: the run did not finish."]
+    lines += [f"  {sentence}" for sentence in of_inputs(logs[-1])]
     for failure in failed[:SHOWN_FAILURES]:
         lines.append(f"  {failure.rule}: {last_line(folder / failure.log)}")
         lines.append(f"    ({folder / failure.log})")
@@ -157,7 +219,8 @@ def can_be_mended(folder: Path) -> bool:
         for path in logs_of_runs(folder)[-1:]
         for failure in failures_of(path)
     ]
-    return bool(said) and all(
+    inputs_at_fault = any(map(of_inputs, logs_of_runs(folder)[-1:]))
+    return (bool(said) or inputs_at_fault) and all(
         line.startswith("deg: ") and not line.startswith(NOT_MENDED) and REQUESTED not in line
         for line in said
     )
@@ -173,12 +236,37 @@ def failures_of(path: Path) -> list[Failure]:
     return failures(path.read_text(encoding="utf-8", errors="replace"))
 
 
+def of_inputs(path: Path) -> list[str]:
+    """Say what one of Snakemake's logs holds against inputs, of which no job's log tells."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    gone = re.findall(r"^(.+) \(missing locally, parent dir", text, flags=re.MULTILINE)
+    ahead = re.findall(
+        r"^Output .+ has older modification time \(.+?\) than input (.+) \(\d{4}-", text,
+        flags=re.MULTILINE,
+    )  # fmt: skip
+    found = [
+        f"{name}: was there when the run began, and is gone; bring it back and run again."
+        for name in gone
+    ]
+    found += [
+        f"{name}: is dated later than what was just made of it; set the clock of the machine that "
+        "wrote it, `touch` the file, and run again."
+        for name in ahead
+    ]
+    return list(dict.fromkeys(found))
+
+
 def failures(text: str) -> list[Failure]:
     """Find the failed jobs in Snakemake's log, each once, in the order of their failing."""
     found = re.findall(
         r"^Error in rule (\w+):\n(?:[ \t]+.*\n)*?[ \t]+log: (.+?)(?: \(check log file.*)?$",
         text, flags=re.MULTILINE,
     )  # fmt: skip
+    # All that there is where Snakemake was asked to be quiet.
+    commands = re.findall(
+        r"^Command '.*\bdeg ([a-z-]+) .*&> (.+)' returned non-zero exit", text, flags=re.MULTILINE
+    )
+    found += [(stage.replace("-", "_"), path) for stage, path in commands if not found]
     return [Failure(*pair) for pair in dict.fromkeys(found)]
 
 
