@@ -6,6 +6,7 @@ Reads config.yaml. `schema` describes all keys; workflow/schemas/config.schema.y
 import math
 import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ Schema = dict[str, Any]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 COMMON = "common"
+# More than any configuration has; aliases of aliases are endless in a few lines.
+MOST_VALUES = 100_000
+# What PyYAML raises of dates, numbers and tags that are none.
+_ODD_VALUES = (ValueError, KeyError, AttributeError, TypeError, IndexError, OverflowError)
 # Columns beside the behaviors in the tables that are written, and the wildcard of label files.
 RESERVED = ("background", "frame", "time_s", "*")
 EXAMPLE: Schema = {
@@ -101,6 +106,10 @@ def schema(own_presets: Sequence[str] = ()) -> Schema:
     }
 
 
+# Building it takes longer than all checks, and settings are checked piece by piece.
+_schema_with = lru_cache(maxsize=8)(schema)
+
+
 def _section(name: str, presets: Sequence[str]) -> Schema:
     head = {"description": (SECTIONS[name].__doc__ or "").strip()}
     if name not in PER_PRESET:
@@ -150,7 +159,10 @@ def read_yaml(path: Path) -> Any:
         If the file is missing, not YAML in UTF-8, or has a key twice.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        if _n_values(content) > MOST_VALUES:
+            raise RecursionError("aliases of aliases")
+        return content
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file; `deg new` makes a project.") from error
     except yaml.YAMLError as error:
@@ -159,6 +171,32 @@ def read_yaml(path: Path) -> Any:
         raise ConfigError(
             f"{path}: cannot be read ({error}); expected YAML text in UTF-8."
         ) from error
+    except RecursionError as error:
+        raise ConfigError(
+            f"{path}: its lists and keys stand too deeply, or endlessly, in each other; expected "
+            "plain keys and lists; write out what & and * stand for."
+        ) from error
+    except _ODD_VALUES as error:
+        raise ConfigError(
+            f"{path}: holds a value that YAML cannot make sense of ({error}); put quotes around "
+            "what looks like a date, a number or a tag (!!) and is none."
+        ) from error
+
+
+def _n_values(value: Any) -> float:
+    """Count all values, those behind aliases as often as they are named."""
+    sizes: dict[int, float] = {}
+
+    def count(part: Any) -> float:
+        if not isinstance(part, (Mapping, list, tuple, set)):
+            return 1
+        if id(part) not in sizes:
+            sizes[id(part)] = math.inf  # found again within itself, it has no end
+            inner = part.values() if isinstance(part, Mapping) else part
+            sizes[id(part)] = 1 + sum(map(count, inner))
+        return sizes[id(part)]
+
+    return count(value)
 
 
 def _yaml_problem(error: yaml.YAMLError) -> str:
@@ -231,7 +269,7 @@ def check_config(config: Any, source: str = "config.yaml") -> dict[str, Any]:
         )
     ready = _without_empty(config)
     own = ready.get("preset_base")
-    described = schema(list(own) if isinstance(own, Mapping) else [])
+    described = _schema_with(tuple(own) if isinstance(own, Mapping) else ())
     errors = sorted(
         _Validator(described).iter_errors(ready), key=lambda error: list(map(str, error.path))
     )
@@ -251,7 +289,7 @@ def _without_empty(config: Mapping[str, Any]) -> dict[str, Any]:
 
     ready = filled(config, [*SECTIONS, "exclusive_groups", "preset_base", "example"])
     for name in PER_PRESET:
-        if name in ready:
+        if isinstance(ready.get(name), Mapping):
             ready[name] = filled(ready[name], list(ready[name]))
     return ready
 
@@ -279,7 +317,7 @@ def _behaviors(names: Sequence[str]) -> Iterator[str]:
     for name in names:
         if name != name.strip():
             yield f"behaviors: '{name}' begins or ends with a space; remove it."
-        if re.search(r"[,\"'\t\r\n]", name):
+        if re.search(r"[,\"']", name) or not name.isprintable():
             yield (
                 f"behaviors: '{name}' contains a comma, a quote or a line break, which tables "
                 "cannot hold; use letters, digits, spaces, _ or -."

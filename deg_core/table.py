@@ -7,6 +7,7 @@ import csv
 import difflib
 import os
 import re
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,8 +179,8 @@ def _choose(text: str, choices: Mapping[str, T], where: str) -> T:
 def _labels(where: str, named: str, video: str, project: Path) -> Path | None:
     if not named:
         usual = Path("labels", f"{video}.csv")
-        return usual if (project / usual).is_file() else None
-    if not (project / named).is_file():
+        return usual if is_file(project / usual) else None
+    if not is_file(project / named):
         raise ConfigError(
             f"{where}: no label file {named}; correct the column 'labels', or leave it empty."
         )
@@ -188,7 +189,7 @@ def _labels(where: str, named: str, video: str, project: Path) -> Path | None:
 
 def _beside(where: str, column: str, named: str, project: Path) -> Path | None:
     """Return what a column says of a file that is used as it is."""
-    if named and not (project / named).is_file():
+    if named and not is_file(project / named):
         raise ConfigError(
             f"{where}: no file {named}; correct the column '{column}', or leave it empty."
         )
@@ -256,11 +257,27 @@ def check_usable(
         )
     for video in videos:
         imported = project / "results" / "import" / f"{video.video}.h5"
-        if not (is_drawn(video, drawn) or (project / video.path).exists() or imported.exists()):
+        if not (is_drawn(video, drawn) or exists(project / video.path) or exists(imported)):
             raise VideoError(
                 f"{path}: video {video.video}: there is no file {video.path}; correct the column "
                 "'path', or delete the row."
             )
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether there is a file; what cannot be a name is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def exists(path: Path) -> bool:
+    """Tell whether there is a file or folder; what cannot be a name is none."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def is_drawn(video: Video, drawn: Path | None) -> bool:
@@ -281,7 +298,8 @@ def size_of(path: Path) -> int:
     Tells whether a raw video was replaced by another one, without reading it. The sizes of images
     are left out, since asking a network drive for 100,000 of them takes minutes.
     """
-    if path.is_dir():
+    found = path.stat()
+    if stat.S_ISDIR(found.st_mode):
         with os.scandir(path) as entries:
             return sum(1 for _ in entries)
-    return path.stat().st_size
+    return found.st_size

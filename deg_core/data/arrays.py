@@ -14,7 +14,7 @@ from typing import Literal
 import h5py
 import numpy as np
 
-from deg_core.data.hdf5 import SafeFile, read_text, write_text
+from deg_core.data.hdf5 import SafeFile, read_numbers, read_text, whole_dataset, write_text
 from deg_core.data.publish import damage_of, open_hdf5, publish_hdf5
 from deg_core.errors import ConfigError, StateError
 from deg_core.groups import from_text, indices, to_text
@@ -232,7 +232,7 @@ class FeatureRows:
         self.fps, self.behaviors = about["fps"], about["behaviors"]
         self.digest, self.groups = about["digest"], about["groups"]
         with damage_of(path):
-            self.logits: np.ndarray = file["logits"][()].astype(np.float32, copy=False)
+            self.logits: np.ndarray = read_numbers(file, "logits").astype(np.float32, copy=False)
         self.n_features = file["spatial"].shape[1] + file["flow"].shape[1]
 
     def __len__(self) -> int:
@@ -342,7 +342,7 @@ def _read(path: Path, names: Sequence[str], *, of_behaviors: Sequence[str]) -> d
     """Read arrays and attributes, and check that they fit each other."""
     with damage_of(path), open_hdf5(path) as file:
         about = _about(file, path, names, of_behaviors=of_behaviors)
-        arrays = {name: file[name][()].astype(np.float32, copy=False) for name in names}
+        arrays = {name: read_numbers(file, name).astype(np.float32, copy=False) for name in names}
     return arrays | about
 
 
@@ -351,7 +351,7 @@ def _about(
 ) -> dict[str, object]:
     """Read the attributes, and check that the arrays fit them and each other."""
     with damage_of(path):
-        shapes = {name: file[name].shape for name in names}
+        shapes = {name: whole_dataset(file, name).shape for name in names}
         n_frames = int(file.attrs["n_frames"])
         fps, digest = float(file.attrs["fps"]), read_text(file, "digest")
         text = read_text(file, "behaviors")

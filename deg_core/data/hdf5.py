@@ -1,4 +1,4 @@
-"""HDF5 files that survive a full disk.
+"""HDF5 files that survive a full disk, and reading from files that may be damaged.
 
 When a write fails inside the HDF5 library, closing the file or merely dropping its objects can
 crash the interpreter, so that the user gets a segmentation fault in place of a sentence. Here the
@@ -11,6 +11,12 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from h5py import h5z
+
+from deg_core.data.heaps import check_heaps
+
+# What gzip can make of a byte; the library's other filters give less.
+_MOST_COMPRESSION = 1032
 
 
 class Disk(io.RawIOBase):
@@ -129,6 +135,96 @@ def write_text(file: h5py.File, name: str, text: str) -> None:
 
 
 def read_text(file: h5py.File, name: str) -> str:
-    """Read a text attribute, of fixed length or not."""
-    value = file.attrs[name]
+    """Read a text attribute, of fixed length or, from older versions, of any."""
+    if file.attrs.get_id(name).dtype.kind == "O" and Path(file.file.filename).is_file():
+        check_heaps(Path(file.file.filename))
+    return as_text(file.attrs[name])
+
+
+def dataset_of(group: h5py.Group, name: str) -> h5py.Dataset:
+    """Find a data set that lies in this very file.
+
+    Raises
+    ------
+    KeyError
+        If there is nothing of this name.
+    ValueError
+        If it lies in another file, or is no data set.
+    """
+    if group.get(name, getlink=True, default=None) is None:
+        raise KeyError(f"no '{name}'")
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        raise ValueError(f"'{name}' points to something else")
+    dataset = group[name]
+    if not isinstance(dataset, h5py.Dataset):
+        raise ValueError(f"'{name}' is no data set")
+    if dataset.external or dataset.is_virtual:
+        raise ValueError(f"'{name}' lies in other files")
+    return dataset
+
+
+def whole_dataset(group: h5py.Group, name: str) -> h5py.Dataset:
+    """Find a data set of numbers of which the file can hold as much as it claims.
+
+    Without this a few wrong bytes ask for more memory than there is.
+
+    Raises
+    ------
+    KeyError, ValueError
+        See `dataset_of`; or if it holds no numbers, or claims more than there is.
+    """
+    dataset = dataset_of(group, name)
+    if dataset.dtype.kind not in "biufV":
+        raise ValueError(f"'{name}' holds {dataset.dtype}, no numbers")
+    _check_claim(dataset, name)
+    return dataset
+
+
+def read_numbers(group: h5py.Group, name: str) -> np.ndarray:
+    """Read all of a data set of numbers.
+
+    Raises
+    ------
+    KeyError, ValueError
+        See `whole_dataset`.
+    """
+    return np.asarray(whole_dataset(group, name)[()])
+
+
+def read_texts(group: h5py.Group, name: str) -> list[str]:
+    """Read a list of texts.
+
+    Raises
+    ------
+    KeyError, ValueError
+        See `dataset_of`; or if it holds something else, or claims more than there is.
+    """
+    dataset = dataset_of(group, name)
+    _check_claim(dataset, name)
+    if dataset.dtype.kind not in "SO" or dataset.ndim != 1:
+        raise ValueError(f"'{name}' holds {dataset.dtype} {dataset.shape}, no list of texts")
+    return [as_text(value) for value in dataset[()]]
+
+
+def as_text(value: object) -> str:
+    """Decode a text as h5py gives it.
+
+    Raises
+    ------
+    ValueError
+        If it is no UTF-8.
+    """
     return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _check_claim(dataset: h5py.Dataset, name: str) -> None:
+    there = min(dataset.id.get_storage_size(), dataset.file.id.get_filesize())
+    if dataset.size * dataset.dtype.itemsize > there * _most_per_byte(dataset):
+        raise ValueError(f"'{name}' claims {dataset.shape}, more than the file holds")
+
+
+def _most_per_byte(dataset: h5py.Dataset) -> int:
+    """Say how many bytes one in the file may stand for."""
+    plist = dataset.id.get_create_plist()
+    filters = {plist.get_filter(i)[0] for i in range(plist.get_nfilters())}
+    return _MOST_COMPRESSION if filters - {h5z.FILTER_FLETCHER32, h5z.FILTER_SHUFFLE} else 1

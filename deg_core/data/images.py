@@ -3,16 +3,23 @@
 Reads png, jpg, tif and bmp files in the order of their numbers; writes nothing.
 """
 
+import os
 import re
+import struct
+import warnings
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from deg_core.errors import VideoError
 
+_PNG = b"\x89PNG\r\n\x1a\n"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 
@@ -90,12 +97,54 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def _decode(path: Path) -> np.ndarray:
-    if path.suffix.lower() in (".tif", ".tiff") and cv2.imcount(str(path)) > 1:
-        raise VideoError(f"{path}: holds several pages; save each page as an image of its own.")
-    image = cv2.imread(str(path), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+    image, wrong = None, ""
+    with suppress(OSError):  # OpenCV finds the same, below
+        wrong = excess(path)
+    if wrong:
+        raise VideoError(
+            f"{path}: cannot be decoded, since {wrong}; replace this image or take it out."
+        )
+    with suppress(cv2.error):
+        if path.suffix.lower() in (".tif", ".tiff") and cv2.imcount(str(path)) > 1:
+            raise VideoError(f"{path}: holds several pages; save each page as an image of its own.")
+        image = cv2.imread(str(path), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
     if image is None:
         raise VideoError(f"{path}: cannot be decoded; replace this image or take it out.")
     return image
+
+
+def excess(path: Path) -> str:
+    """Say what an image claims beyond all reason, before OpenCV makes room for it; else nothing.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    with path.open("rb") as file:
+        if file.read(8) == _PNG and not _chunks_fit(file):
+            return "a part of it reaches beyond its end"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path):
+                return ""
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        return f"it claims more than {Image.MAX_IMAGE_PIXELS} pixels"
+    except (OSError, ValueError, EOFError, ArithmeticError):
+        return ""  # OpenCV reads some that Pillow does not, and refuses the others
+
+
+def _chunks_fit(file: BinaryIO) -> bool:
+    """Tell whether the parts of a PNG, from the first one on, end within the file."""
+    place, size = file.tell(), file.seek(0, os.SEEK_END)
+    while place + 12 <= size:
+        file.seek(place)
+        length, name = struct.unpack(">I4s", file.read(8))
+        place += 12 + length
+        if name == b"IEND":
+            break
+    return place <= size
 
 
 def _is_image(path: Path) -> bool:

@@ -19,6 +19,8 @@ BACKGROUND = "background"
 INTERVAL_COLUMNS = ("kind", "behavior", "start_frame", "stop_frame", "annotator")
 # How programs call the number of the row, if at all.
 INDEX_NAMES = ("", "index", "frame", "unnamed: 0")
+_PEEK = 4096  # bytes
+_SPREADSHEET = b"PK\x03\x04"
 _FORMATS = (
     f"expected the header '{','.join(INTERVAL_COLUMNS)}', or one column per behavior with one row "
     "per frame"
@@ -62,7 +64,7 @@ class Table:
         # Quotes that do not close swallow the ends of lines, by which they are found out.
         lines = [f"{line}\n" for line in self.body.split("\n")]
         reader = csv.reader(lines, delimiter=self.delimiter, skipinitialspace=True)
-        for cells in reader:
+        for cells in _readable(reader, self.path):
             if not any(cell.strip() for cell in cells):
                 continue
             place = f"{self.path}, line {reader.line_num + 1}"
@@ -90,7 +92,8 @@ def read_table(path: Path) -> Table:
     if not first.strip():
         raise LabelError(f"{path}: the file is empty; {_FORMATS}.")
     delimiter = max(",;\t", key=first.count)
-    header = tuple(_clean(cell) for cell in next(csv.reader([first], delimiter=delimiter)))
+    (names,) = _readable(csv.reader([first], delimiter=delimiter), path)
+    header = tuple(map(_clean, names))
     if all(_is_number(name) for name in header):
         raise LabelError(f"{path}: the first line is '{first[:40]}'; {_FORMATS}.")
     return Table(path=path, header=header, body=body.rstrip("\n"), delimiter=delimiter)
@@ -129,14 +132,17 @@ def read_frames(table: Table) -> tuple[list[str], np.ndarray]:
 
 def _read_text(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(_PEEK)  # a video that was named by mistake may be many gigabytes
+            if b"\0" not in content and not content.startswith(_SPREADSHEET):
+                content += file.read()
     except FileNotFoundError as error:
         raise LabelError(
             f"{path}: does not exist; correct `labels` in videos.tsv, or leave it empty."
         ) from error
     except OSError as error:
         raise LabelError(f"{path}: cannot be read ({error.strerror}); mend this.") from error
-    if content.startswith(b"PK\x03\x04"):
+    if content.startswith(_SPREADSHEET):
         raise LabelError(f"{path}: a spreadsheet, not text; save it as CSV (UTF-8).")
     try:
         text = content.decode("utf-8-sig")
@@ -145,6 +151,16 @@ def _read_text(path: Path) -> str:
     if "\0" in text:
         raise LabelError(f"{path}: holds binary data; expected CSV (UTF-8).")
     return text
+
+
+def _readable(rows: Iterator[list[str]], path: Path) -> Iterator[list[str]]:
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise LabelError(
+            f"{path}: cannot be read as a table ({error}); look for stray quotes, or export it "
+            "again as CSV (UTF-8)."
+        ) from error
 
 
 def _check_columns(table: Table, names: tuple[str, ...]) -> None:

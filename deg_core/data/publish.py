@@ -5,18 +5,22 @@ name, forced to the disk, read back and renamed. ``h5py`` is imported where it i
 the label reader, which Snakemake imports while it parses, needs the text half only.
 """
 
+import csv
 import errno
 import hashlib
 import json
 import math
 import os
 import re
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deg_core.errors import DegError, StateError
+from deg_core.recording import published, reading
 
 if TYPE_CHECKING:
     import h5py
@@ -28,6 +32,11 @@ if TYPE_CHECKING:
 # Files up to this size are identified by their content, larger ones by size and time.
 CONTENT_BYTES = 64 * 2**20
 _READ_BYTES = 2**20
+# What reading raises where bytes are wrong, be it HDF5, JSON, csv or npz.
+DAMAGE = (
+    OSError, EOFError, KeyError, IndexError, AttributeError, TypeError, ValueError, ArithmeticError,
+    RuntimeError, csv.Error, zlib.error, zipfile.BadZipFile,
+)  # fmt: skip
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -63,6 +72,8 @@ def publish_file(path: Path, *, verify: Callable[[Path], None] | None = None) ->
         if verify is not None:
             verify(temporary)
         temporary.replace(path)
+        _flush_folder(path.parent)
+        published(path)
     except DegError:
         raise
     except OSError as error:
@@ -190,15 +201,21 @@ def damage_of(path: Path) -> Iterator[None]:
     Raises
     ------
     StateError
-        In place of OSError, KeyError, RuntimeError, TypeError or ValueError.
+        In place of `DAMAGE`, and where the file asks for more memory than there is.
     """
+    reading(path)
     try:
         yield
     except FileNotFoundError as error:
         raise StateError(f"{path}: does not exist; run the stage that writes it.") from error
     except PermissionError as error:
         raise StateError(f"{path}: no permission to read it; mend the file's mode.") from error
-    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
+    except MemoryError as error:
+        raise StateError(
+            f"{path}: asks for more memory than there is ({_first_line(error)}); delete it and run "
+            "again, for it is probably damaged, or use a machine with more memory."
+        ) from error
+    except DAMAGE as error:
         raise _damaged(path, error) from error
 
 
@@ -214,7 +231,7 @@ def read_json(path: Path) -> Any:
         content = Path(path).read_bytes()
     try:
         return json.loads(content.decode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StateError(f"{path}: not JSON ({error}); delete it and run again.") from error
 
 
@@ -281,6 +298,16 @@ def _flush(path: Path) -> None:
         raise StateError(f"{path}: nothing was written.")
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Force a rename to the disk; some network file systems know no such thing for folders."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _verify_hdf5(path: Path) -> None:

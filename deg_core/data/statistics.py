@@ -7,6 +7,7 @@ reads ``results/stats/*.json`` and ``*.background.png``.
 import math
 import operator
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from deg_core.data.publish import publish_file, read_json
+from deg_core.data.images import excess
+from deg_core.data.publish import damage_of, publish_file, read_json
 from deg_core.data.store import FrameStore
 from deg_core.errors import StateError
+from deg_core.recording import reading
 
 Triple = tuple[int, int, int]
 _BATCH = 64
@@ -206,7 +209,12 @@ def read_background(path: Path) -> np.ndarray:
     """
     if not Path(path).is_file():
         raise StateError(f"{path}: does not exist; run the stage that writes it.")
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    reading(path)
+    image = None
+    with damage_of(path):
+        wrong = excess(path)
+    with suppress(cv2.error):
+        image = None if wrong else cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise StateError(f"{path}: damaged; delete it and run again.")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

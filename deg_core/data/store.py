@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from deg_core.data.extents import Descriptor, Extents
-from deg_core.data.hdf5 import SafeFile, read_text, write_text
+from deg_core.data.hdf5 import SafeFile, dataset_of, read_numbers, read_text, write_text
 from deg_core.data.publish import damage_of, open_hdf5
 from deg_core.errors import StateError
 
@@ -26,6 +26,7 @@ from deg_core.errors import StateError
 _BUFFER_BYTES = 8 * 2**20
 _BLOB_CHUNK = 2**20
 _TIME_CHUNK = 4096
+_LONGEST_SIDE = 65535  # pixels, of a JPEG
 _KIND = {1: cv2.IMREAD_GRAYSCALE, 3: cv2.IMREAD_COLOR}
 _TO_RGB = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB}
 Attribute = str | int | float | bool
@@ -180,7 +181,9 @@ class FrameStore:
             self.shape = (int(about["height"]), int(about["width"]))
             self.channels, self.variable_rate = int(about["channels"]), bool(about["variable_rate"])
             self.store = read_text(file, "store")
-            data = file["frames" if self.store == "raw" else "blob"]
+            if not _sensible(self.shape, self.channels, self.fps):
+                raise ValueError(f"claims frames of {self.shape} at {self.fps} per second")
+            data = dataset_of(file, "frames" if self.store == "raw" else "blob")
             self._extents, self._offsets = Extents.of(data), self._bounds(file)
         if len(self._offsets) - 1 != self.n_frames:
             raise StateError(
@@ -193,7 +196,10 @@ class FrameStore:
     def timestamps(self) -> np.ndarray:
         """Times of the frames, (T,) float64, in seconds from the first."""
         with damage_of(self.path), open_hdf5(self.path) as file:
-            return file["timestamps"][()]
+            times = read_numbers(file, "timestamps")
+            if times.shape != (self.n_frames,):
+                raise ValueError(f"'timestamps' are {times.shape}, for {self.n_frames} frames")
+            return times
 
     def read(
         self, indices: Sequence[int] | np.ndarray, *, out: np.ndarray | None = None
@@ -273,7 +279,7 @@ class FrameStore:
             if file["frames"].shape[1:] != frame:
                 raise ValueError(f"'frames' are no {frame}")
             return np.arange(len(file["frames"]) + 1) * math.prod(frame)
-        bounds = file["offsets"][()]
+        bounds = read_numbers(file, "offsets")
         if bounds[0] != 0 or bounds[-1] > len(file["blob"]) or (np.diff(bounds) <= 0).any():
             raise ValueError("'offsets' do not increase")
         return bounds
@@ -307,6 +313,11 @@ class FrameStore:
             return data.reshape(self.shape)
         with suppress(cv2.error):
             return cv2.imdecode(data, _KIND[self.channels])
+
+
+def _sensible(shape: tuple[int, int], channels: int, fps: float) -> bool:
+    sizes = all(0 < length <= _LONGEST_SIDE for length in shape)
+    return sizes and channels in _KIND and math.isfinite(fps) and fps > 0
 
 
 def _mark(status: os.stat_result) -> tuple[int, int]:

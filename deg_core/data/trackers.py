@@ -18,7 +18,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deg_core.data.hdf5 import read_numbers, read_text, read_texts, whole_dataset
+from deg_core.data.heaps import check_heaps
 from deg_core.data.keypoints import COORDS, POINTS
+from deg_core.data.pickles import check_places
+from deg_core.data.publish import DAMAGE
 from deg_core.errors import DegError
 
 DEEPLABCUT, SLEAP = "DeepLabCut", "SLEAP"
@@ -58,13 +62,17 @@ def read_tracks(path: Path) -> Tracks:
     try:
         if not h5py.is_hdf5(path):
             return _gather(_read_csv(path))
+        check_heaps(path)
         with h5py.File(path, "r", locking=False) as file:
             if "tracks" in file:
                 return _read_sleap(file, path)
             return _gather(_read_pandas(file, path))
-    except (OSError, KeyError, RuntimeError) as error:
+    except DAMAGE as error:
         what = str(error) or type(error).__name__
-        raise DegError(f"{path}: cannot be read ({what}); export it anew.") from error
+        raise DegError(
+            f"{path}: expected DeepLabCut's csv or h5, or SLEAP's analysis h5, but it cannot be "
+            f"read ({what}); export it anew."
+        ) from error
 
 
 def choose(
@@ -152,7 +160,7 @@ def _read_csv(path: Path) -> Columns:
         for levels in (HEADS, HEADS_OF_SEVERAL):
             if found[: len(levels)] == levels:
                 table = pd.read_csv(path, header=list(range(len(levels))), index_col=0)
-                values = table.to_numpy(dtype=np.float32)
+                values = _floats(table.to_numpy(dtype=np.float64))
                 return _named(levels, list(table.columns), values)
     except (OSError, ValueError) as error:  # also what pandas calls an empty or odd table
         raise DegError(
@@ -197,24 +205,24 @@ def _read_pandas(file: h5py.File, path: Path) -> Columns:
 
 def _read_table(group: h5py.Group, path: Path) -> Columns:
     levels = _unpickled(group.attrs["info"], path)[1]["names"]
-    table, columns = group["table"], {}
-    for field in table.dtype.names:
+    table, columns = whole_dataset(group, "table"), {}
+    for field in table.dtype.names or ():
         if field.startswith("values_block_"):
             names = _unpickled(table.attrs[f"{field}_kind"], path)
             _check_levels(levels, names, path)
-            columns |= _named(levels, names, table[field].astype(np.float32))
+            columns |= _named(levels, names, _floats(table[field]))
     return columns
 
 
 def _read_fixed(group: h5py.Group, path: Path) -> Columns:
     n_levels = int(group.attrs["axis0_nlevels"])
-    parts = [group[f"block0_items_level{i}"] for i in range(n_levels)]
-    levels = [_text(part.attrs["name"]) for part in parts]
-    codes = [group[f"block0_items_label{i}"][()] for i in range(n_levels)]
-    texts = [[_text(name) for name in part[()]] for part in parts]
+    parts = [f"block0_items_level{i}" for i in range(n_levels)]
+    levels = [read_text(group[part], "name") for part in parts]
+    codes = [read_numbers(group, f"block0_items_label{i}") for i in range(n_levels)]
+    texts = [read_texts(group, part) for part in parts]
     names = [tuple(texts[i][c] for i, c in enumerate(row)) for row in zip(*codes, strict=True)]
     _check_levels(levels, names, path)
-    return _named(levels, names, group["block0_values"][()].astype(np.float32))
+    return _named(levels, names, _floats(read_numbers(group, "block0_values")))
 
 
 def _check_levels(levels: Any, names: Any, path: Path) -> None:
@@ -236,15 +244,16 @@ class _Plain(pickle.Unpickler):
 
 def _unpickled(data: Any, path: Path) -> Any:
     try:
-        return _Plain(io.BytesIO(bytes(data))).load()
-    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, AttributeError) as error:
+        if not isinstance(data, bytes | np.void):  # a number would become so many zeros
+            raise TypeError(f"{type(data).__name__} in place of bytes")
+        pickled = bytes(data)
+        stream = io.BytesIO(pickled)
+        check_places(stream, size=len(pickled))
+        return _Plain(stream).load()
+    except (pickle.UnpicklingError, *DAMAGE) as error:
         raise DegError(
             f"{path}: the names of its columns cannot be read safely ({error}); export it to csv."
         ) from error
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 # --- SLEAP's analysis h5
@@ -252,20 +261,31 @@ def _text(value: Any) -> str:
 
 def _read_sleap(file: h5py.File, path: Path) -> Tracks:
     """Read tracks (A, 2, P, T) and point_scores (A, P, T), the transpose of what SLEAP has."""
-    tracks, parts = file["tracks"], [_text(name) for name in file["node_names"][()]]
+    tracks, parts = whole_dataset(file, "tracks"), read_texts(file, "node_names")
     if tracks.ndim != 4 or tracks.shape[1:3] != (2, len(parts)):
         raise DegError(
             f"{path}: expected tracks of (individuals, 2, {len(parts)} points, frames), found "
             f"{tracks.shape}; export an analysis HDF5 file from SLEAP, as for MATLAB."
         )
-    values = tracks[()].astype(np.float32)
+    values = _floats(tracks[()])
     scores = np.full((len(values), *values.shape[2:]), np.nan, np.float32)
-    if "point_scores" in file and file["point_scores"].shape == scores.shape:
-        scores = file["point_scores"][()].astype(np.float32)
-    names = [_text(name) for name in file["track_names"][()]] if "track_names" in file else []
+    if (
+        "point_scores" in file
+        and (found := read_numbers(file, "point_scores")).shape == scores.shape
+    ):
+        scores = _floats(found)
+    names = read_texts(file, "track_names") if "track_names" in file else []
     if len(names) != len(values):  # without tracking there is one track, which has no name
         names = [str(a) if len(values) > 1 else ONLY for a in range(len(values))]
     points: dict[str, dict[str, NDArray[np.float32]]] = {name: {} for name in names}
     for (a, name), (p, part) in product(enumerate(names), enumerate(parts)):
         points[name][part] = np.stack([*values[a, :, p], scores[a, p]], axis=-1)
     return Tracks(SLEAP, points)
+
+
+def _floats(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Convert numbers; what is infinite, or too large for float32, is nowhere in a picture: NaN."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = values.astype(np.float32)
+    found[np.isinf(found)] = np.nan
+    return found

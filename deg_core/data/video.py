@@ -25,6 +25,8 @@ __all__ = [
 # Each thread holds frames, and several imports run at once; more would cost memory for little.
 DECODE_THREADS = 2
 IMAGE_FPS = 30.0
+# Of a frame; more than 8K cameras give. A wrong byte in a header may claim a hundred times as much.
+MOST_PIXELS = 40_000_000
 _ENCODE_AGAIN = "encode it again (ffmpeg -i FILE NEW.mp4) or copy it again from the camera"
 
 
@@ -230,6 +232,12 @@ def _stream_of(container: av.container.InputContainer, path: Path) -> av.VideoSt
     covers = av.stream.Disposition.attached_pic
     for stream in container.streams.video:
         if not stream.disposition & covers:
+            if stream.codec_context is None:
+                raise VideoError(
+                    f"{path}: its pictures are in a format that FFmpeg does not know; "
+                    f"{_ENCODE_AGAIN}."
+                )
+            stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
             stream.thread_type = "AUTO"
             stream.codec_context.thread_count = DECODE_THREADS
             return stream

@@ -16,7 +16,7 @@ from deg_core.models import files, sequence
 from deg_core.models.compat import checkpoint
 from deg_core.progress import log
 from deg_core.registry import SEQUENCE_NETWORKS, find
-from deg_core.settings import TrainSettings, from_dict
+from deg_core.settings import TrainSettings
 
 GroupNames = Sequence[Sequence[str]]
 
@@ -131,7 +131,7 @@ def _check_settings(
     file: Path, content: Mapping[str, Any], settings: TrainSettings, stage: str
 ) -> None:
     """Compare what decides on the meaning of the weights; tensors alone do not show it."""
-    needed = meaning(stage, from_dict(type(settings), content["settings"]))
+    needed = meaning(stage, files.settings_of(content, file, type(settings)))
     given = {name: value_of(settings, name) for name in needed}
     wrong = [name for name in needed if given[name] != needed[name]]
     if wrong:

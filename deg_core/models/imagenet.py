@@ -14,6 +14,7 @@ from deg_core.data.publish import sha256
 from deg_core.errors import ConfigError
 from deg_core.models.two_stream import TwoStream
 from deg_core.models.vision import torchvision_models
+from deg_core.recording import reading
 from deg_core.starting import WITH_IMAGENET
 
 STEM, LAST = "conv1.weight", "fc."
@@ -52,6 +53,7 @@ def fetch(backbone: str) -> Fetched:
     prefix = path.stem.rsplit("-", 1)[-1]  # torchvision puts the digest's beginning in the name
     if not path.exists():
         _download(url, path, prefix)
+    reading(path)
     digest = sha256(path)
     if not digest.startswith(prefix):
         raise ConfigError(

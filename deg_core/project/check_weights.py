@@ -11,6 +11,7 @@ from deg_core.errors import ModelError
 from deg_core.presets import DEFAULT_PRESETS, resolve, sections_of
 from deg_core.settings import SECTIONS, TrainSettings, from_dict
 from deg_core.starting import weights_file
+from deg_core.table import is_file
 
 
 def model_file_problems(config: Mapping[str, Any], *, project: Path) -> Iterator[str]:
@@ -42,7 +43,7 @@ def _problems_of(
     in_front: dict[str, Any] = {}  # content of models that are used as they are; None: unreadable
     for section, chosen in settings.items():
         file = weights_file(chosen.weights)
-        if file is None or not (project / file).is_file():
+        if file is None or not is_file(project / file):
             continue
         try:
             content = _checked(project / file, section, chosen, config, in_front)

@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
+from deg_core.config import read_yaml
 from deg_core.data.publish import sha256
-from deg_core.errors import DegError, ModelError
+from deg_core.errors import ConfigError, DegError, ModelError
 from deg_core.models import agreement, files
 from deg_core.models.compat import checkpoint
 from deg_core.models.compat.convert import Converted, Part, convert
@@ -139,9 +140,9 @@ def is_run(content: Any) -> bool:
 
 def _yaml(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        what = " ".join(str(error).split())[:100].rstrip(". ")
+        return read_yaml(path)
+    except ConfigError as error:
+        what = str(error).removeprefix(str(path)).lstrip(":, ")[:200].rstrip(". ")
         raise ModelError(
             f"{path}: expected the configuration of a training, in YAML, but it cannot be read "
             f"({what}); pass another one as --config."

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deg_core.data.publish import read_json
+from deg_core.data.publish import damage_of, read_json
 
 
 def metrics_files(results: Path) -> dict[str, Path]:
@@ -29,8 +29,10 @@ def brief(results: Path) -> list[str]:
     """
     lines = []
     for run, path in metrics_files(results).items():
-        score = read_json(path)["sequence"]["overall"]["f1_macro"]
-        value, chance = number(score["value"]), number(score["chance"])
+        metrics = read_json(path)
+        with damage_of(path):
+            score = metrics["sequence"]["overall"]["f1_macro"]
+            value, chance = number(score["value"]), number(score["chance"])
         lines.append(f"{run}: macro F1 {value} on the test videos (chance {chance})")
     return lines
 
@@ -46,9 +48,10 @@ def full(results: Path) -> list[str]:
     lines: list[str] = []
     for run, path in metrics_files(results).items():
         metrics = read_json(path)
-        videos, frames = metrics["n_videos"], metrics["n_frames"]
-        lines += ["", f"{run}: F1 on {videos} test videos, {frames} scored frames"]
-        lines += table(metrics)
+        with damage_of(path):
+            videos, frames = metrics["n_videos"], metrics["n_frames"]
+            lines += ["", f"{run}: F1 on {videos} test videos, {frames} scored frames"]
+            lines += table(metrics)
     return lines[1:]
 
 

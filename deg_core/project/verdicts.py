@@ -4,13 +4,15 @@ Reads verdicts.csv and quality.csv under results/summary/, where they are.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from deg_core.data.publish import damage_of
 from deg_core.splits import RUN
 
 Row = dict[str, str]
+VERDICTS = ("behavior", "verdict", "reason")
+FLAGS = ("flag", "video")
 
 
 def lines(results: Path) -> list[str]:
@@ -27,8 +29,8 @@ def lines(results: Path) -> list[str]:
         If a table is damaged.
     """
     said: list[str] = []
-    flagged = flags(read(results / "summary" / "quality.csv"))
-    for run, rows in by_run(read(results / "summary" / "verdicts.csv")):
+    flagged = flags(read(results / "summary" / "quality.csv", FLAGS))
+    for run, rows in by_run(read(results / "summary" / "verdicts.csv", VERDICTS)):
         width = max(len(row["behavior"]) for row in rows)
         said += ["", f"{run}: what to trust"]
         said += [f"  {r['behavior']:<{width}}  {r['verdict']}: {r['reason']}" for r in rows]
@@ -37,13 +39,25 @@ def lines(results: Path) -> list[str]:
     return said
 
 
-def read(path: Path) -> list[Row]:
-    """Read a table; without the file there are no rows."""
+def read(path: Path, columns: Sequence[str]) -> list[Row]:
+    """Read a table that has these columns and those of a run; without the file, no rows.
+
+    Raises
+    ------
+    StateError
+        If it is damaged.
+    """
     if not path.exists():
         return []
     with damage_of(path), path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+        reader = csv.DictReader(file)
+        missing = [name for name in (*RUN, *columns) if name not in (reader.fieldnames or ())]
+        if missing:
+            raise ValueError(f"lacks {', '.join(missing)}")
+        rows = list(reader)
         for row in rows:
+            if None in row or None in row.values():
+                raise ValueError("rows of different lengths")
             row["run"] = "/".join(row[name] for name in RUN)
     return rows
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deg_core.data.archives import read_npz
 from deg_core.data.publish import damage_of, publish_json, read_json
 from deg_core.errors import StateError
 from deg_core.ethogram import quality
@@ -81,8 +82,11 @@ def distance(features: Path, reference: Path, *, video: str, settings: QualitySe
     StateError
         If a file is damaged, or the two are of different models.
     """
-    with damage_of(reference), np.load(reference) as file:
+    file = read_npz(reference)
+    with damage_of(reference):
         rows, owner = file["features"].astype(np.float32), file["owner"]
+        if rows.ndim != 2 or owner.shape != rows.shape[:1]:
+            raise ValueError("its arrays do not fit each other")
         scale = file["scale"]
         own = [k for k, name in enumerate(file["videos"].tolist()) if name == video]
     found = measured.sampled_features(features, frames=settings.frames)

@@ -19,6 +19,7 @@ from deg_core.data.timing import Timing, measure_timing
 from deg_core.data.video import BrokenVideo, VideoInfo, count_packets, decode, probe
 from deg_core.errors import StateError, VideoError
 from deg_core.progress import log, track
+from deg_core.recording import reading
 from deg_core.settings import ImportSettings, to_dict, to_json
 from deg_core.versions import VERSIONS
 
@@ -42,6 +43,7 @@ def run(*, raw: Path, out: Path, settings: ImportSettings) -> None:
     StateError
         If the disk has too little room, or the store cannot be written.
     """
+    reading(raw, folder=True)
     info = probe(raw, image_fps=settings.image_fps)
     store = choose_store(info, settings)
     if store == "raw":

@@ -13,7 +13,7 @@ from deg_core.learn.device import Precision, inference_dtype
 from deg_core.learn.engine import Engine, InFormat
 from deg_core.models import files, flow, sequence, two_stream
 from deg_core.models.two_stream import StreamOutput, TwoStream
-from deg_core.settings import FeatureSettings, FlowSettings, SequenceSettings, from_dict
+from deg_core.settings import FeatureSettings, FlowSettings, SequenceSettings
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Motion:
     def load(cls, path: Path, device: torch.device) -> "Motion":
         """Rebuild the motion network of a train_flow file, in eval mode, without gradients."""
         content = files.load(path, stage="train_flow")
-        settings = from_dict(FlowSettings, content["settings"])
-        network = flow.build(settings)
-        files.fill(network, content["state_dict"], path)
+        files.check_facts(content, path, "normalization")
+        settings = files.settings_of(content, path, FlowSettings)
+        network = files.rebuilt(content, path, lambda: flow.build(settings))
         network.to(device).eval().requires_grad_(False)
         return cls(
             network, settings.clip, content["normalization"], content["sha256"],
@@ -127,24 +127,25 @@ def load_two_stream(path: Path, motion: Motion, device: torch.device) -> tuple[T
         If the file is damaged, or was trained behind another motion network than ``motion``.
     """
     content = files.load(path, stage="train_features")
+    files.check_facts(content, path, "behaviors", "flow_sha256")
     if content["flow_sha256"] != motion.sha256:
         raise ModelError(
             f"{path}: it was trained behind another flow model than the one given; run "
             "train_features again, or give the flow model of its preset."
         )
-    settings = from_dict(FeatureSettings, content["settings"])
-    network = two_stream.build(settings, motion.network, len(content["behaviors"]))
-    files.fill(network, content["state_dict"], path)
+    settings = files.settings_of(content, path, FeatureSettings)
+    n_behaviors = len(content["behaviors"])
+    network = files.rebuilt(
+        content, path, lambda: two_stream.build(settings, motion.network, n_behaviors)
+    )
     return network.to(device).eval(), content
 
 
 def load_sequence(path: Path, device: torch.device) -> tuple[nn.Module, dict[str, Any]]:
     """Rebuild the sequence model of a train_sequence file, in eval mode."""
     content = files.load(path, stage="train_sequence")
-    network = sequence.build(
-        from_dict(SequenceSettings, content["settings"]),
-        n_features=content["n_features"],
-        n_behaviors=len(content["behaviors"]),
-    )
-    files.fill(network, content["state_dict"], path)
+    files.check_facts(content, path, "behaviors", "n_features")
+    settings = files.settings_of(content, path, SequenceSettings)
+    sizes = {"n_features": content["n_features"], "n_behaviors": len(content["behaviors"])}
+    network = files.rebuilt(content, path, lambda: sequence.build(settings, **sizes))
     return network.to(device).eval(), content

@@ -5,9 +5,8 @@ Reads models/flow/{preset}.examples.npz; writes summary/flow/{preset}.npz.
 
 from pathlib import Path
 
-import numpy as np
-
-from deg_core.data.publish import damage_of, publish_npz
+from deg_core.data.archives import read_npz
+from deg_core.data.publish import publish_npz
 
 
 def run(*, examples: Path, out: Path) -> None:
@@ -25,6 +24,4 @@ def run(*, examples: Path, out: Path) -> None:
     StateError
         If the examples cannot be read, or the copy cannot be written.
     """
-    with damage_of(examples), np.load(examples) as file:
-        arrays = {name: file[name] for name in sorted(file.files)}
-    publish_npz(out, arrays)
+    publish_npz(out, read_npz(examples))

@@ -6,7 +6,9 @@ and no function of torch, numpy or Python can be reached. Tensors are described 
 read by us. Both layouts that torch has written are known, the zip archive and the older stream.
 """
 
+import io
 import math
+import os
 import pickle
 import struct
 import zipfile
@@ -18,6 +20,7 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
+from deg_core.data.pickles import check_places
 from deg_core.errors import ModelError
 
 FIRST_BYTES = (b"P", b"\x80", b"")  # of a zip archive, a pickle, and of what was cut off at once
@@ -218,9 +221,9 @@ def _from_zip(archive: zipfile.ZipFile) -> Any:
     root = roots[0].removesuffix("data.pkl")
     order = f"{root}byteorder"
     _check_order(order not in archive.namelist() or archive.read(order) == b"little")
-    with archive.open(roots[0]) as file:
-        reader = _Unpickler(file)
-        content = reader.load()
+    file = io.BytesIO(archive.read(roots[0]))
+    reader = _Unpickler(file)
+    content = _load(reader, file)
     flats = {
         key: _flat(storage, archive.read(f"{root}data/{key}"))
         for key, storage in reader.storages.items()
@@ -229,18 +232,31 @@ def _from_zip(archive: zipfile.ZipFile) -> Any:
 
 
 def _from_stream(file: IO[bytes]) -> Any:
-    if (_Unpickler(file).load(), _Unpickler(file).load()) != (STREAM_MAGIC, STREAM_VERSION):
+    if (_next(file), _next(file)) != (STREAM_MAGIC, STREAM_VERSION):
         raise ValueError("not written by torch")
-    _check_order(_Unpickler(file).load()["little_endian"])
+    _check_order(_next(file)["little_endian"])
     reader = _Unpickler(file)
-    content = reader.load()
+    content = _load(reader, file)
     flats = {}
-    for key in _Unpickler(file).load():
+    for key in _next(file):
         storage = reader.storages[str(key)]
         if struct.unpack("<q", file.read(8)) != (storage.numel,):
             raise ValueError("numbers are missing")
         flats[storage.key] = _flat(storage, file.read(storage.numel * storage.dtype.itemsize))
     return _filled(content, flats)
+
+
+def _next(file: IO[bytes]) -> Any:
+    return _load(_Unpickler(file), file)
+
+
+def _load(reader: _Unpickler, file: IO[bytes]) -> Any:
+    """Read a pickle that begins here and whose table of places is of a sane size."""
+    here = file.tell()
+    size = file.seek(0, os.SEEK_END) - here
+    file.seek(here)
+    check_places(file, size=size)
+    return reader.load()
 
 
 def _check_order(little: bool) -> None:
