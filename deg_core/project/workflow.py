@@ -48,6 +48,12 @@ def command(folder: Path, *, options: Sequence[str], environment: Mapping[str, s
     return parts + own_profile(options, root)
 
 
+def with_options(command: Sequence[str], more: Sequence[str]) -> list[str]:
+    """Add options that count more than those before them; after ``--`` stand only targets."""
+    at = list(command).index("--") if "--" in command else len(command)
+    return [*command[:at], *more, *command[at:]]
+
+
 def given_flags(options: Sequence[str]) -> set[str]:
     """List the flags among the options, without values: ``--cores=4`` and ``-c4`` both count."""
     flags = {option.split("=")[0] for option in options if option.startswith("-")}
