@@ -13,7 +13,7 @@ READY := .venv/.installed
 # Jobs and tests must find this environment's `deg` and `snakemake`, activated or not.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install demo example study study-figures test test-slow lint format schema clean
+.PHONY: help install demo example study study-figures test test-slow test-faults test-slurm test-fuzz lint format schema clean
 
 help:
 	@echo "make install    environment in .venv, packages as pinned in constraints.txt"
@@ -23,6 +23,9 @@ help:
 	@echo "make study-figures  their figures again, from results/summary/ alone: a minute"
 	@echo "make test       checks of style, then the tests"
 	@echo "make test-slow  the tests that train for minutes"
+	@echo "make test-faults  kill runs of a small project at random: KILLS=200, hours"
+	@echo "make test-fuzz  N=10000 damaged files for each reader: an hour or two"
+	@echo "make test-slurm the tests on a Slurm, which it installs and starts here: root, Debian"
 	@echo "make lint       checks of style alone"
 	@echo "make format     mend the style"
 	@echo "make schema     write the schema of config.yaml anew from deg_core/settings/"
@@ -63,10 +66,41 @@ $(TRACKS): | $(READY)
 		--videos $(foreach i,1 2 3 4 5 6 7 8,arena_0$(i))
 
 test: lint
-	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 -m "not slow"
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 -m "not slow and not slurm"
 
 test-slow: $(READY)
 	$(ONE_THREAD) $(BIN)/python -m pytest -m slow
+
+KILLS ?= 200
+
+test-faults: $(READY)
+	PYTHONPATH=tests $(BIN)/python tests/faults/campaign.py --kills $(KILLS)
+
+N ?= 10000
+
+test-fuzz: $(READY)
+	$(BIN)/python tests/fuzz/run.py --n $(N)
+
+# An environment over the first one: where Slurm's programs are, its plugin makes each start of
+# Snakemake ask the controller, which nobody else should wait for. SLURM_TESTS=... chooses tests,
+# SLURM_OPTIONS=--accounting has slurmdbd answer, too.
+SLURM_BIN := .venv/slurm/bin
+SLURM_TESTS ?= tests/slurm
+SLURM_OPTIONS ?=
+
+test-slurm: .venv/slurm/.installed
+	tools/slurm/start.sh $(SLURM_OPTIONS)
+	trap tools/slurm/stop.sh EXIT; trap 'exit 143' INT TERM; \
+		$(ONE_THREAD) $(SLURM_BIN)/python -m pytest -m slurm $(SLURM_TESTS)
+
+.venv/slurm/.installed: $(READY)
+	$(BIN)/python -m venv --without-pip .venv/slurm
+	packages=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
+		own=$$($(SLURM_BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
+		echo "import site; site.addsitedir('$$packages')" > $$own/below.pth
+	$(BIN)/python -m pip --python $(SLURM_BIN)/python install --quiet $(PIP_OPTIONS) \
+		-c constraints.txt snakemake-executor-plugin-slurm
+	touch $@
 
 # Two test processes on two cores: more threads would only wait for each other.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1

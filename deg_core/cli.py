@@ -113,7 +113,15 @@ def _dispatch(arguments: list[str]) -> int:
     commands = EVERYDAY | _stage_commands()
     if chosen.command not in commands:
         parser.error(f"'{chosen.command}' is not a command; `deg --help` lists them")
+    # Users predict videos, and rules features.
+    if chosen.command == "predict" and not is_stage_of_predict(arguments):
+        commands = EVERYDAY
     return commands[chosen.command].main(arguments[1:])
+
+
+def is_stage_of_predict(arguments: Arguments) -> bool:
+    """Tell whether `deg predict` means the stage, which takes features and no video."""
+    return any(word.split("=")[0] == "--features" for word in arguments)
 
 
 def _overview() -> argparse.ArgumentParser:
@@ -171,13 +179,18 @@ def _stage(rule: str, summary: str, module: str, function: str) -> Command:
 
 
 def _run_stage(name: str, module: str, function: str, rest: Arguments) -> int:
-    from deg_core import flags
+    from deg_core import flags, recording
+    from deg_core.versions import VERSIONS
 
     limit_threads(rest)
     run = getattr(importlib.import_module(module), function)
     parser = argparse.ArgumentParser(prog=f"deg {name}")
     flags.add_flags(parser, run)
-    flags.call(run, vars(parser.parse_args(rest)))
+    values = vars(parser.parse_args(rest))
+    rule = name.replace("-", "_")
+    version = VERSIONS.get("example" if rule == "render_example" else rule)
+    with recording.job(rule, version=version, words=["deg", name, *rest], arguments=values):
+        flags.call(run, values)
     return 0
 
 

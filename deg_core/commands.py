@@ -5,9 +5,11 @@ Nothing heavy is imported before it is known which command runs; `deg_core.cli` 
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 Arguments = Sequence[str]
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -43,6 +45,16 @@ def _parser(name: str, description: str, *, project: bool = True) -> argparse.Ar
     if project:
         parser.add_argument("project", type=Path, metavar="PROJECT", help="the project's folder")
     return parser
+
+
+def _recorded(
+    name: str, rest: Arguments, arguments: Mapping[str, Any], project: Path | None = None
+) -> AbstractContextManager[None]:
+    """Record how the file that a command writes came to be."""
+    from deg_core import recording
+
+    words = ["deg", name, *rest]
+    return recording.job(name, version=None, words=words, arguments=arguments, project=project)
 
 
 def _new(rest: Arguments) -> int:
@@ -92,7 +104,13 @@ def _doctor(rest: Arguments) -> int:
     from deg_core.project import doctor
 
     parser = _parser("doctor", "Check everything that a run would need; say all that is wrong.")
-    return doctor.examine(parser.parse_args(rest).project, environment=os.environ)
+    parser.add_argument(
+        "--deep", action="store_true",
+        help="read all computed files and raw videos to the last byte, and compare them with what "
+        "was noted when they were made; may take as long as copying them",
+    )  # fmt: skip
+    chosen = parser.parse_args(rest)
+    return doctor.examine(chosen.project, environment=os.environ, deep=chosen.deep)
 
 
 def _run(rest: Arguments) -> int:
@@ -164,10 +182,11 @@ def _import_model(rest: Arguments) -> int:
         help="its behaviors are not wanted, only what comes before its last layers",
     )  # fmt: skip
     chosen = parser.parse_args(rest)
-    return import_model.import_model(
-        chosen.file, out=chosen.out, preset=chosen.preset, behaviors=chosen.behaviors,
-        activation=chosen.activation, config=chosen.config, transfer=chosen.transfer,
-    )  # fmt: skip
+    with _recorded("import-model", rest, vars(chosen), chosen.out.parent):
+        return import_model.import_model(
+            chosen.file, out=chosen.out, preset=chosen.preset, behaviors=chosen.behaviors,
+            activation=chosen.activation, config=chosen.config, transfer=chosen.transfer,
+        )  # fmt: skip
 
 
 def _bench(rest: Arguments) -> int:
@@ -175,7 +194,8 @@ def _bench(rest: Arguments) -> int:
     from deg_core.bench import command
     from deg_core.project.machine import count_cores
 
-    return command.main(rest, cores=count_cores())
+    with _recorded("bench", rest, {}):
+        return command.main(rest, cores=count_cores())
 
 
 def _movie(rest: Arguments) -> int:
@@ -219,9 +239,10 @@ def _movie(rest: Arguments) -> int:
     # Options may also stand between the project, which may be left out, and the video.
     chosen = vars(parser.parse_intermixed_args(rest))
     wanted = movie.Wanted(**{name: chosen.pop(name) for name in movie.WANTED})
-    return movie.make(chosen["project"], chosen["video"], wanted=wanted, **{
-        name: chosen[name] for name in ("run", "out")
-    })  # fmt: skip
+    with _recorded("movie", rest, vars(wanted) | chosen, chosen["project"]):
+        return movie.make(chosen["project"], chosen["video"], wanted=wanted, **{
+            name: chosen[name] for name in ("run", "out")
+        })  # fmt: skip
 
 
 def _report(rest: Arguments) -> int:
@@ -232,7 +253,122 @@ def _report(rest: Arguments) -> int:
         "--out", type=Path, metavar="FILE", help="default: report.html in the project's folder"
     )
     chosen = parser.parse_args(rest)
-    return report.report(chosen.project, out=chosen.out, environment=os.environ)
+    with _recorded("report", rest, vars(chosen), chosen.project):
+        return report.report(chosen.project, out=chosen.out, environment=os.environ)
+
+
+def _export_model(rest: Arguments) -> int:
+    from deg_core.project import export_model
+
+    parser = _parser(
+        "export-model", "Write a trained run as one file, with which `deg predict` works anywhere."
+    )
+    parser.add_argument(
+        "--run", metavar="RUN", help="as lite/final/all; default: the full run `final`, if one"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write")
+    chosen = parser.parse_args(rest)
+    with _recorded("export-model", rest, vars(chosen), chosen.project):
+        return export_model.export(
+            chosen.project, run=chosen.run, out=chosen.out, environment=os.environ
+        )
+
+
+def _predict(rest: Arguments) -> int:
+    limit_threads(rest)
+    from deg_core.project import predict
+
+    parser = _parser(
+        "predict",
+        "Predict any videos with an exported run; those that are done are left out.\n\n"
+        "Writes FOLDER/ethograms/VIDEO.csv and VIDEO.bouts.csv, FOLDER/predictions/VIDEO.h5,\n"
+        "and FOLDER/records/VIDEO.json once these are whole. As an array of a cluster:\n"
+        "  deg predict --model FILE --list videos.txt --out FOLDER \\\n"
+        "    --part $SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT\n\n"
+        "With --features it is the stage of that name: `deg predict --features FILE --help`.",
+        project=False,
+    )
+    parser.add_argument(
+        "videos", type=Path, nargs="*", metavar="VIDEO",
+        help="a video file, or a folder of numbered images",
+    )  # fmt: skip
+    parser.add_argument(
+        "--model", type=Path, required=True, metavar="FILE", help="what `deg export-model` wrote"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("predicted"), metavar="FOLDER",
+        help="of the results; default: predicted",
+    )  # fmt: skip
+    parser.add_argument(
+        "--list", dest="listed", type=Path, metavar="FILE", help="more videos, a path per line"
+    )
+    parser.add_argument(
+        "--root", type=Path, metavar="FOLDER",
+        help="above all videos; results lie below FOLDER as the videos do below this one",
+    )  # fmt: skip
+    parser.add_argument("--part", metavar="I/N", help="only part I of N, as 1/8 to 8/8")
+    parser.add_argument(
+        "--store", type=Path, metavar="FOLDER", help="keep imported videos, for another model"
+    )
+    parser.add_argument(
+        "--scratch", type=Path, metavar="FOLDER",
+        help="for what is computed in between, best on a disk of the machine; default: in --out",
+    )  # fmt: skip
+    parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
+    return predict.predict_all(**vars(parser.parse_intermixed_args(rest)))
+
+
+def _provenance(rest: Arguments) -> int:
+    from deg_core.project import provenance
+
+    parser = _parser(
+        "provenance",
+        "Say how a file came to be: from which inputs, with which settings, versions and seed,\n"
+        "when and on which machine; and whether its inputs still are what they were.\n\n"
+        "With --check: whether all results of a project still are what they were.",
+        project=False,
+    )
+    parser.usage = "deg provenance FILE [--depth N] [--json]\n       deg provenance --check PROJECT"
+    parser.add_argument("path", type=Path, metavar="FILE", help="a result; or the project's folder")
+    parser.add_argument("--check", action="store_true", help="compare all results with the records")
+    parser.add_argument(
+        "--depth", type=int, metavar="N", help="steps back to go; default: to the beginning"
+    )
+    parser.add_argument("--json", action="store_true", help="print all of it, for programs")
+    parser.add_argument(
+        "--project", type=Path, metavar="PROJECT", help="of a file outside of its project"
+    )
+    chosen = parser.parse_args(rest)
+    if chosen.check:
+        return provenance.check(chosen.path)
+    return provenance.show(
+        chosen.path, project=chosen.project, depth=chosen.depth, as_json=chosen.json
+    )
+
+
+def _export_study(rest: Arguments) -> int:
+    from deg_core.project import export_study
+
+    parser = _parser(
+        "export-study",
+        "Write settings, labels, results and how they were computed as an RO-Crate, for a\n"
+        "repository of data or a colleague. Raw videos are named by digest and size, not copied.",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="PLACE", help="a new folder, or a .zip file"
+    )
+    parser.add_argument("--with-models", action="store_true", help="copy trained models, too")
+    parser.add_argument("--name", metavar="TITLE", help="default: the name of the folder")
+    parser.add_argument(
+        "--license", default="not stated", metavar="URL",
+        help="of labels and results, such as https://creativecommons.org/licenses/by/4.0/",
+    )  # fmt: skip
+    parser.add_argument("--authors", nargs="+", default=[], metavar="NAME", help="of the study")
+    chosen = parser.parse_args(rest)
+    return export_study.export(
+        chosen.project, out=chosen.out, with_models=chosen.with_models, name=chosen.name,
+        license=chosen.license, authors=chosen.authors,
+    )  # fmt: skip
 
 
 EVERYDAY: dict[str, Command] = {
@@ -242,6 +378,10 @@ EVERYDAY: dict[str, Command] = {
     "run": Command("compute what is missing or stale", _run),
     "status": Command("show what is done, what is stale, and why", _status),
     "report": Command("write one page with all results", _report),
+    "provenance": Command("say how a result came to be, and whether it is whole", _provenance),
+    "export-study": Command("write the study with its provenance as an RO-Crate", _export_study),
+    "export-model": Command("write a trained run as one file", _export_model),
+    "predict": Command("predict any videos with such a file", _predict),
     "movie": Command("write a video with labels and predictions below it", _movie),
     "import-model": Command("make a model file of a checkpoint of DeepEthogram", _import_model),
     "bench": Command("measure speed and memory on this machine", _bench),

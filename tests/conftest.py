@@ -21,3 +21,19 @@ def tiny_project(tmp_path_factory):
     import tiny
 
     return tiny.build(tmp_path_factory.mktemp("tiny") / "results")
+
+
+@pytest.fixture(scope="session")
+def exported_run(tmp_path_factory, tiny_project):
+    """A project folder with the tiny run, and that run as one file; do not change them."""
+    import exported
+
+    from deg_core.project import export_model
+
+    folder = exported.make_project(tmp_path_factory.mktemp("exported"), tiny_project)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(export_model.planning, "planned", lambda *_, **__: [])  # all is up to date
+    file = folder / "run.deg"
+    assert export_model.export(folder, run=None, out=file, environment={}) == 0
+    patch.undo()
+    return folder, file

@@ -7,11 +7,9 @@ import socket
 import sys
 from collections import namedtuple
 
-import h5py
 import pytest
 from projects import make_project
 
-from deg_core.errors import StateError
 from deg_core.project import check_place, machine
 from deg_core.project.folder import open_project
 
@@ -122,28 +120,16 @@ def test_a_card_that_torch_cannot_use_is_a_warning(folder, monkeypatch):
     assert examine(folder, {"CUDA_VISIBLE_DEVICES": "0"}) == []
 
 
+def test_more_cards_than_there_are_is_a_warning(folder, monkeypatch):
+    monkeypatch.setattr(check_place, "torch_sees_gpu", lambda _: True)
+    text = "behaviors: [groom]\npresets: [fast]\nfeatures: {common: {gpus: 2}}\n"
+    (folder / "config.yaml").write_text(text)
+    ((serious, said),) = examine(folder, {"CUDA_VISIBLE_DEVICES": "3"})
+    assert not serious
+    assert "features of preset fast is to train on 2 graphics cards (`gpus`), but" in said
+    assert "shows 1; lower it" in said
+    assert examine(folder, {"CUDA_VISIBLE_DEVICES": "3,4"}) == []
+
+
 def test_torch_is_asked_in_a_process_of_its_own(monkeypatch):
     assert check_place.torch_sees_gpu({"CUDA_VISIBLE_DEVICES": ""}) is False
-
-
-def test_every_damaged_result_is_found(folder):
-    results = folder / "results"
-    for name in ("a/cut.h5", "b/cut.json", "c/cut.pt", "d/.hidden.h5", "e/any.csv"):
-        path = results / name
-        path.parent.mkdir(parents=True)
-        path.write_bytes(b"cut off")
-    found = examine(folder)
-    assert [serious for serious, _ in found] == [True, True, True]
-    for number, name in enumerate(["a/cut.h5", "b/cut.json", "c/cut.pt"]):
-        assert str(results / name) in found[number][1]
-
-
-def test_whole_results_are_readable(tmp_path):
-    path = tmp_path / "x.h5"
-    with h5py.File(path, "w") as file:
-        file["values"] = [1, 2, 3]
-        file["none"] = []
-    check_place.readable(path)
-    path.write_bytes(path.read_bytes()[:-500])
-    with pytest.raises(StateError, match="damaged"):
-        check_place.readable(path)

@@ -270,7 +270,7 @@ def test_such_a_file_by_hand_is_read(tmp_path):
         (b"(l.", {}, "found no tensor"),
         (b"N.", {}, "found no tensor"),
         (b"(dS'epoch'\nI1\nsS'state_dict'\n(ds.", {}, "found no tensor"),
-        (b"", {}, "Ran out of input"),
+        (b"", {}, "exhausted before"),
         (b"(dS'a'", {}, r"c\.pt"),
     ],
 )
@@ -350,3 +350,13 @@ def test_tensors_that_share_numbers_still_share_them(tmp_path, weights):
     found["left"].zero_()
     assert found["right"][0] == found["right"][1] == 0  # the middle of the six numbers
     assert found["right"][2] != 0
+
+
+@pytest.mark.parametrize("place", ["p1999999999\n", "r\xff\xff\xff\x7f"])
+def test_a_few_bytes_do_not_ask_for_gigabytes(tmp_path, place):
+    pickled = f"(d{place}.".encode("latin-1")
+    with pytest.raises(ModelError, match=r"place .* in a pickle of"):
+        checkpoint.read(archive(tmp_path / "c.pt", pickled))
+    (tmp_path / "c.pt").write_bytes(b"\x80\x02" + pickled)
+    with pytest.raises(ModelError, match=r"place .* in a pickle of"):
+        checkpoint.read(tmp_path / "c.pt")

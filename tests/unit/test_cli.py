@@ -51,7 +51,7 @@ def test_help_lists_everyday_commands_before_stages(capsys):
         cli.main(["--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    names = ("new", "add", "run", "import-video", "predict")
+    names = ("new", "add", "run", "predict", "import-video", "train-sequence")
     order = [text.index(f"\n  {name} ") for name in names]
     assert order == sorted(order)
 
@@ -66,6 +66,15 @@ def test_help_imports_nothing_heavy():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("stage", [["--features", "m1.h5"], ["--features=m1.h5"]])
+def test_predict_is_a_stage_where_it_gets_features(stage, capsys):
+    for words, expected in ((stage, "--features PATH"), ([], "--list FILE")):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(["predict", *words, "--help"])
+        assert stop.value.code == 0
+        assert expected in capsys.readouterr().out
 
 
 def test_no_command_prints_help_and_fails(capsys):
@@ -163,8 +172,8 @@ def test_a_stage_gets_its_arguments(monkeypatch):
         """
         got.update(count=count, out=out)
 
-    module = types.ModuleType("deg_core.stages.predict")
+    module = types.ModuleType("deg_core.stages.merge_stats")
     module.run = run
-    monkeypatch.setitem(sys.modules, "deg_core.stages.predict", module)
-    assert cli.main(["predict", "--count", "3"]) == 0
+    monkeypatch.setitem(sys.modules, "deg_core.stages.merge_stats", module)
+    assert cli.main(["merge-stats", "--count", "3"]) == 0
     assert got == {"count": 3, "out": "x"}

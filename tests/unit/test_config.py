@@ -167,7 +167,8 @@ COMPLAINTS = {
         "text 'Auto'; did you mean 'auto'?"
     ),
     "sequence: {common: {n_layers: 2.5}}": (
-        "sequence.common.n_layers: expected auto, or a whole number of at least 1, found 2.5."
+        "sequence.common.n_layers: expected auto, or a whole number of at least 1 and of at most "
+        "256, found 2.5."
     ),
     "flow: {common: {weights: }}": (
         "flow.common.weights: expected text, found nothing; write none, or remove the key."
@@ -334,3 +335,44 @@ def test_numbers_survive_yaml_as_written_by_the_hints(config):
     # What the hint for 1e-4 tells people to write is a number to YAML.
     assert yaml.safe_load("1.0e-4") == 1e-4
     assert yaml.safe_load("2.5e+3") == 2500
+
+
+ODD_YAML = {
+    "a: 2020-13-45": "cannot make sense of (month must be in 1..12)",
+    "a: !!int b": "cannot make sense of",
+    "a: !!timestamp x": "cannot make sense of",
+    "a: !!bool maybe": "cannot make sense of",
+    "!!map a": "cannot make sense of",
+    "a: " + "9" * 5000: "cannot make sense of",
+    "a: " + "[" * 3000: "too deeply, or endlessly",
+    "a: &a [*a]": "too deeply, or endlessly",
+    "\n".join(
+        ["a0: &a0 [x, x, x, x, x, x, x, x]"]
+        + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 8)}]" for i in range(1, 12)]
+    ): "too deeply, or endlessly",
+    "a: !!python/object/apply:os.system ['true']": "not valid YAML",
+}
+
+
+@pytest.mark.parametrize("text", ODD_YAML, ids=range(len(ODD_YAML)))
+def test_whatever_stands_in_yaml_is_a_sentence(tmp_path, text):
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        read_yaml(tmp_path / "c.yaml")
+    assert str(caught.value).startswith(f"{tmp_path / 'c.yaml'}")
+    assert ODD_YAML[text] in str(caught.value)
+
+
+def test_aliases_within_reason_are_fine(tmp_path):
+    (tmp_path / "c.yaml").write_text("a: &a {lr: 1}\nb: *a\nc: [*a, *a]\n")
+    assert read_yaml(tmp_path / "c.yaml")["c"] == [{"lr": 1}, {"lr": 1}]
+
+
+@pytest.mark.parametrize("text", ["flow: 3\n", "features: [1]\n", "sequence: a\n"])
+def test_a_section_that_is_no_section(config, text):
+    assert "expected" in complaint(config(text))
+
+
+def test_names_with_line_breaks_of_any_kind(config):
+    text = 'behaviors: ["a\\u2028b"]\n'
+    assert "contains a comma, a quote or a line break" in complaint(config(text, behaviors=False))

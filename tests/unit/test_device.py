@@ -1,12 +1,17 @@
 """Which device computes: the environment's word first, then what the machine has."""
 
+import fcntl
+import os
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from deg_core.errors import ConfigError
-from deg_core.learn import device
+from deg_core.learn import device, leases
 from deg_core.learn.device import (
     choose,
+    choose_several,
     describe,
     inference_dtype,
     keep_freed_memory,
@@ -23,37 +28,119 @@ def same_threads():
 
 
 @pytest.fixture
-def machine(monkeypatch):
-    """Pretend that the machine has these accelerators; DEG_DEVICE is not set."""
+def machine(monkeypatch, tmp_path):
+    """Pretend that the machine has so many cards, or Apple's GPU; DEG_DEVICE is not set."""
 
-    def have(*, cuda=False, mps=False):
-        monkeypatch.delenv("DEG_DEVICE", raising=False)
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    def have(*, cuda=0, mps=False):
+        for name in ("DEG_DEVICE", "DEG_SHARE_GPU", "CUDA_VISIBLE_DEVICES"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("DEG_LEASES", str(tmp_path / "leases"))
+        monkeypatch.setattr(leases, "_held", {})
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
+        monkeypatch.setattr(
+            torch.cuda, "get_device_properties", lambda i: SimpleNamespace(uuid=f"GPU-{i}")
+        )
+        monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
 
-    return have
+    yield have
+    for descriptor in leases._held.values():
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+@pytest.fixture
+def busy(tmp_path):
+    """Hold the first card, as another program does: another descriptor is another holder."""
+    folder = tmp_path / "leases"
+    folder.mkdir()
+    with (folder / "GPU-0.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.mark.parametrize(
     ("has", "expected"),
     [
         ({}, "cpu"),
-        ({"cuda": True}, "cuda"),
+        ({"cuda": 1}, "cuda:0"),
         ({"mps": True}, "mps"),
-        ({"cuda": True, "mps": True}, "cuda"),
+        ({"cuda": 2, "mps": True}, "cuda:0"),
     ],
 )
 def test_what_the_machine_has(machine, has, expected):
     machine(**has)
-    assert choose(1).type == expected
+    assert str(choose(1)) == expected
 
 
 def test_the_environment_decides(machine, monkeypatch):
-    machine(cuda=True)
+    machine(cuda=1)
     monkeypatch.setenv("DEG_DEVICE", "cpu")
     assert choose(1) == torch.device("cpu")
     monkeypatch.setenv("DEG_DEVICE", "")  # as good as not set
     assert choose(1).type == "cuda"
+
+
+def test_a_card_that_another_job_has_is_not_taken(machine, busy):
+    machine(cuda=2)
+    assert str(choose(1)) == "cuda:1"
+    assert str(choose(1)) == "cuda:1"  # another stage of this process
+
+
+def test_a_stage_whose_rule_asks_for_no_card_takes_none(machine, tmp_path):
+    machine(cuda=1)
+    assert choose(1, gpu=False) == torch.device("cpu")
+    assert not (tmp_path / "leases").exists()
+
+
+def test_the_named_card_is_taken_and_no_other(machine, monkeypatch, tmp_path):
+    machine(cuda=2)
+    monkeypatch.setenv("DEG_DEVICE", "cuda:1")
+    assert str(choose(1)) == "cuda:1"
+    assert [path.name for path in (tmp_path / "leases").iterdir()] == ["GPU-1.lock"]
+    monkeypatch.setenv("DEG_DEVICE", "cuda:2")
+    with pytest.raises(ConfigError, match="got 'cuda:2' \\(CUDA devices found: 2\\)"):
+        choose(1)
+
+
+def test_cards_are_shared_on_purpose_only(machine, monkeypatch, tmp_path):
+    machine(cuda=1)
+    (tmp_path / "leases").mkdir()
+    with (tmp_path / "leases" / "GPU-0.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        monkeypatch.setenv("DEG_SHARE_GPU", "1")
+        assert str(choose(1)) == "cuda:0"
+
+
+@pytest.mark.parametrize(
+    ("visible", "expected"),
+    [
+        (None, ["GPU-0", "GPU-1"]),
+        ("3,5", ["GPU-0", "GPU-1"]),  # torch counts what is visible; the driver names it
+        ("GPU-8932f937,GPU-1", ["GPU-0", "GPU-1"]),
+        ("MIG-74c5b8a1", ["MIG-74c5b8a1", "GPU-1"]),  # a part of a card is a card of its own
+    ],
+)
+def test_cards_are_known_by_what_they_are_and_not_by_their_number(
+    machine, monkeypatch, visible, expected
+):
+    machine(cuda=2)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert list(device.cards().values()) == expected
+
+
+def test_several_cards_or_none(machine):
+    machine(cuda=3)
+    assert [str(d) for d in choose_several(2)] == ["cuda:0", "cuda:1"]
+    with pytest.raises(ConfigError, match=r"expected 4 graphics cards .* found 3 that this"):
+        choose_several(4)
+    machine(mps=True)
+    with pytest.raises(ConfigError, match=r"expected 2 graphics cards .* found 1"):
+        choose_several(2)
+    machine()
+    assert choose_several(2) == [torch.device("cpu")] * 2
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", "cpu:x", "毛"])

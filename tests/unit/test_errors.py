@@ -22,4 +22,18 @@ def test_exit_codes():
     """2 is what the user can mend; 75 (EX_TEMPFAIL) asks for another try."""
     assert Interrupted.exit_code == 75
     assert {c.exit_code for c in CLASSES if c is not Interrupted} == {2}
-    assert len(CLASSES) == 7
+    assert len(CLASSES) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a\n  b\r\nc", "a b c"),
+        ("zero \0, \x1b[2J and \u202e", r"zero \x00, \x1b[2J and \u202e"),
+        ("Mäuse 日本: 'x'", "Mäuse 日本: 'x'"),
+        ("cell " + "b" * 500 + " is long", "cell " + "b" * 77 + "... is long"),
+        ("/data/" + "d" * 200 + "/f.csv: empty", "/data/" + "d" * 200 + "/f.csv: empty"),
+    ],
+)
+def test_whatever_a_file_holds_the_error_is_one_line(text, expected):
+    assert str(DegError(text)) == expected

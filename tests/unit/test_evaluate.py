@@ -124,7 +124,7 @@ def test_no_video(results):
 def test_ethogram_of_another_length(results):
     path = results / "ethograms/fast/0/all/m4.csv"
     pd.read_csv(path).iloc[:-1].to_csv(path, index=False)
-    with pytest.raises(StateError, match=r"m4\.csv: 119 frames, but the predictions have 120 frames"):
+    with pytest.raises(StateError, match=r"m4\.csv: 119 frames, but the predictions have 120"):
         score(results)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deg_core.data import hdf5
-from deg_core.data.hdf5 import Disk, SafeFile, read_text, write_text
+from deg_core.data.hdf5 import Disk, SafeFile, read_numbers, read_text, read_texts, write_text
 
 
 def test_disk_keeps_bytes_and_position(tmp_path):
@@ -94,3 +94,48 @@ def test_texts_come_back(tmp_path, text):
     file.finish()
     with h5py.File(tmp_path / "a.h5") as found:
         assert read_text(found, "fixed") == read_text(found, "usual") == text
+
+
+# --- reading what may be damaged
+
+
+@pytest.fixture
+def odd(tmp_path):
+    with h5py.File(tmp_path / "odd.h5", "w") as file:
+        file["good"] = np.arange(6.0).reshape(2, 3)
+        file.create_dataset("huge", shape=(2**40, 2), dtype="f8", chunks=(64, 2))
+        file.create_dataset("packed", data=np.zeros(10**5), compression="gzip")
+        file.create_dataset("bomb", shape=(2**50,), dtype="u1", chunks=(10**6,), compression="gzip")
+        file["bomb"][:10] = 1
+        file["texts"] = ["a", "b"]
+        file["soft"], file["outside"] = h5py.SoftLink("/soft"), h5py.ExternalLink("x.h5", "/x")
+        file.create_group("group")
+    with h5py.File(tmp_path / "odd.h5") as file:
+        yield file
+
+
+def test_numbers_that_are_there_are_read(odd):
+    assert read_numbers(odd, "good").tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert read_numbers(odd, "packed").shape == (10**5,)
+    assert read_texts(odd, "texts") == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("huge", "claims .*, more than the file holds"),
+        ("bomb", "claims .*, more than the file holds"),
+        ("texts", "holds object, no numbers"),
+        ("soft", "points to something else"),
+        ("outside", "points to something else"),
+        ("group", "is no data set"),
+    ],
+)
+def test_what_is_no_array_of_numbers_is_refused(odd, name, words):
+    with pytest.raises(ValueError, match=words):
+        read_numbers(odd, name)
+
+
+def test_a_name_that_is_missing(odd):
+    with pytest.raises(KeyError, match="none"):
+        read_numbers(odd, "none")

@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -91,3 +94,25 @@ def test_images_that_cannot_be_used(tmp_path):
     cv2.imwritemulti(str(tmp_path / "1.tif"), [GRAY, GRAY])
     with pytest.raises(VideoError, match="holds several pages"):
         read_image(tmp_path / "1.tif")
+
+
+def test_a_size_beyond_all_cameras_is_refused_before_it_takes_memory(tmp_path):
+    """A PNG of a few bytes, whose header is right in itself."""
+    head = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    parts = [(b"IHDR", head), (b"IDAT", zlib.compress(bytes(99))), (b"IEND", b"")]
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in parts
+    )
+    (tmp_path / "f_0.png").write_bytes(content)
+    with pytest.raises(VideoError, match="cannot be decoded, since it claims more than"):
+        read_image(tmp_path / "f_0.png")
+
+
+def test_a_part_that_claims_gigabytes_is_refused_before_it_takes_memory(tmp_path):
+    folder = write_images(tmp_path / "f", counting(1))
+    (path,) = folder.iterdir()
+    content = path.read_bytes()
+    path.write_bytes(content[:33] + struct.pack(">I", 2**30) + b"tEXt" + content[33:])
+    with pytest.raises(VideoError, match="a part of it reaches beyond its end"):
+        read_image(path)

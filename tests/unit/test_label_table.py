@@ -53,3 +53,17 @@ def test_no_rows(tmp_path):
     names, values = read_frames(table_of(tmp_path, "a,b\n"))
     assert names == ["a", "b"]
     assert values.shape == (0, 2)
+
+
+@pytest.mark.parametrize("text", ["a" * 140_000 + ",b\n1,0\n", "a,b\n1,x" + "0" * 140_000 + "\n"])
+def test_a_cell_without_end_is_a_sentence(tmp_path, text):
+    with pytest.raises(LabelError, match=r"cannot be read as a table \(field larger") as caught:
+        read_frames(table_of(tmp_path, text))
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_video_that_was_named_by_mistake_is_not_read_into_memory(tmp_path):
+    with (tmp_path / "m.csv").open("wb") as file:
+        file.truncate(500 * 2**30)  # takes no room on the disk
+    with pytest.raises(LabelError, match="holds binary data"):
+        read_table(tmp_path / "m.csv")

@@ -94,3 +94,65 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / ".snakemake").write_text("a file in its place")
     with pytest.raises(StateError, match="cannot be written"):
         lock.claim(tmp_path).__enter__()
+
+
+def test_a_run_that_ended_well_was_not_cut_off(tmp_path):
+    with lock.claim(tmp_path) as claimed:
+        lock.write_record(claimed)
+        assert claimed.cut_off is None
+    with lock.claim(tmp_path) as claimed:
+        assert claimed.cut_off is None
+
+
+def test_all_is_on_the_disk_before_a_run_has_ended_well(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(os, "sync", lambda: seen.append((tmp_path / lock.LOCK).read_text()))
+    with lock.claim(tmp_path) as claimed:
+        lock.write_record(claimed)
+    assert [json.loads(text)["pid"] for text in seen] == [os.getpid()]
+
+
+def test_a_run_that_was_cut_off_is_known_by_when_it_began(tmp_path):
+    (tmp_path / ".snakemake").mkdir()
+    path = tmp_path / ".snakemake" / "deg.lock"
+    path.write_text(json.dumps({"host": socket.gethostname(), "pid": 1}))
+    os.utime(path, (1e9, 1e9))
+    with lock.claim(tmp_path) as claimed:
+        assert claimed.cut_off == 1e9
+        assert not claimed.stale
+    with lock.claim(tmp_path) as claimed:
+        assert claimed.cut_off is None
+
+
+def test_until_all_is_in_order_a_run_counts_as_cut_off(tmp_path):
+    (tmp_path / ".snakemake").mkdir()
+    (tmp_path / ".snakemake" / "deg.lock").write_text("\0\0\0")  # as a power cut leaves it
+
+    def clear_up():
+        with lock.claim(tmp_path) as claimed:
+            assert claimed.cut_off is not None
+            raise RuntimeError("while clearing up")
+
+    with pytest.raises(RuntimeError):
+        clear_up()
+    with lock.claim(tmp_path) as claimed:
+        assert claimed.cut_off is not None
+
+
+def test_locks_of_another_machine_can_be_removed(tmp_path):
+    leave_locks(tmp_path, {"host": "another", "pid": 1})
+    with lock.claim(tmp_path, unlocking=True) as claimed:
+        assert claimed.stale
+    # Nobody has looked for damage yet.
+    assert (tmp_path / lock.LOCK).read_text()
+
+
+def test_a_full_disk_is_a_sentence(tmp_path, monkeypatch):
+    def full(descriptor, text):
+        raise OSError(28, "No space left on device")
+
+    with lock.claim(tmp_path) as claimed:
+        monkeypatch.setattr(os, "write", full)
+        with pytest.raises(StateError, match=r"deg\.lock: cannot be written \(No space"):
+            lock.write_record(claimed)
+        monkeypatch.undo()

@@ -1,5 +1,6 @@
 """What the machine offers, and who works on it."""
 
+import signal
 import subprocess
 import sys
 
@@ -87,3 +88,23 @@ def test_workers_are_found_by_their_folder(tmp_path):
         assert machine.workers(tmp_path.parent) == []
         process.stdin.close()
     assert machine.workers(tmp_path) == []
+
+
+def test_a_signal_reaches_stages_and_not_the_shells_above_them(tmp_path):
+    stage = tmp_path / "deg"
+    stage.write_text("import sys\nprint('ready', flush=True)\nsys.stdin.read()\n")
+    # As Snakemake runs a job: a shell that waits for it, and says how it ended.
+    shell = f"{sys.executable} {stage} train-flow; echo $?"
+    top = (
+        f"import subprocess, sys\nsys.exit(subprocess.run(['/bin/sh', '-c', {shell!r}]).returncode)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", top], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout.readline() == "ready\n"
+        machine.tell_jobs(process.pid, signal.SIGTERM)
+        assert process.stdout.readline() == f"{128 + signal.SIGTERM}\n"  # said by the shell
+        process.stdin.close()
+        assert process.wait() == 0
+    machine.tell_jobs(process.pid, signal.SIGTERM)  # of a process that is gone

@@ -14,14 +14,22 @@ from torch import nn
 from deg_core.data.publish import sha256
 from deg_core.errors import ModelError, StateError
 from deg_core.models import files
+from deg_core.settings import FlowSettings
 
-FACTS = {"settings": {"width": 1.0, "streams": ["flow"]}, "behaviors": ["groom", "grüßen"]}
+FACTS = {
+    "settings": {"width": 1.0, "streams": ["flow"]}, "behaviors": ["groom", "grüßen"],
+    "normalization": {"mean": [0.4, 0.5, 0.6], "std": [0.1, 0.2, 0.3]},
+}  # fmt: skip
+
+
+def build():
+    return nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
 
 
 @pytest.fixture
 def network():
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    return build()
 
 
 @pytest.fixture
@@ -35,8 +43,7 @@ def test_what_was_saved_comes_back(saved, network):
     assert {key: content[key] for key in FACTS} == FACTS
     assert content["stage"] == "train_flow"
     assert content["sha256"] == sha256(saved)
-    other = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
-    files.fill(other, content["state_dict"], saved)
+    other = files.rebuilt(content, saved, build)
     for key, value in network.state_dict().items():
         assert torch.equal(other.state_dict()[key], value)
 
@@ -159,17 +166,67 @@ def test_a_whole_network_is_refused(tmp_path, network):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda w: w.pop("0.bias"), r'Missing key\(s\).*"0\.bias"'),
-        (lambda w: w.update(extra=torch.zeros(1)), r'Unexpected key\(s\).*"extra"'),
-        (lambda w: w.update({"0.bias": torch.zeros(5)}), r"size mismatch for 0\.bias"),
+        (lambda w: w.pop("0.bias"), r"'0\.bias': expected \(2,\), found none"),
+        (lambda w: w.update(extra=torch.zeros(1)), r"'extra': expected none, found \(1,\)"),
+        (
+            lambda w: w.update({"0.bias": torch.zeros(5)}),
+            r"'0\.bias': expected \(2,\), found \(5,\)",
+        ),
     ],
 )
 def test_weights_that_do_not_fit(network, change, words):
     weights = dict(network.state_dict())
     change(weights)
     with pytest.raises(ModelError, match=rf"m\.pt: the weights do not fit .*{words}") as caught:
-        files.fill(network, weights, Path("m.pt"))
+        files.rebuilt({"state_dict": weights}, Path("m.pt"), build)
     assert "\n" not in str(caught.value)
+
+
+def test_a_network_of_terabytes_is_refused_without_making_it(network):
+    content = {"state_dict": dict(network.state_dict())}
+    with pytest.raises(ModelError, match="the weights do not fit"):
+        files.rebuilt(content, Path("m.pt"), lambda: nn.Linear(2**20, 2**22))
+
+
+def test_settings_of_which_no_network_can_be_made():
+    with pytest.raises(ModelError, match=r"m\.pt: its settings describe no network"):
+        files.rebuilt({"state_dict": {}}, Path("m.pt"), lambda: nn.Linear(2**62, 2**62))
+
+
+@pytest.mark.parametrize(
+    ("fact", "value"),
+    [
+        ("settings", None), ("settings", []), ("settings", {1: 2}),
+        ("normalization", {"mean": [0.5] * 3}),
+        ("normalization", {"mean": [0.5] * 3, "std": [0.5, 0.5, float("nan")]}),
+        ("state_dict", []), ("state_dict", {"a": 1}), ("state_dict", {1: torch.zeros(1)}),
+        ("state_dict", {"a": torch.eye(2).to_sparse()}), ("groups", [3]), ("origin", 3),
+    ],
+)  # fmt: skip
+def test_facts_that_are_no_facts(tmp_path, saved, fact, value):
+    content = torch.load(saved, weights_only=True) | {fact: value}
+    torch.save(content, tmp_path / "m.pt")
+    with pytest.raises(ModelError, match=rf"m\.pt: .* its '{fact}' is missing or no such thing"):
+        files.load(tmp_path / "m.pt", stage="train_flow")
+
+
+def test_settings_of_another_kind(saved):
+    with pytest.raises(ModelError, match=r"m\.pt: its settings: FlowSettings: .*'epoch'"):
+        files.settings_of({"settings": {"epoch": 1}}, Path("m.pt"), FlowSettings)
+
+
+def test_a_compressed_archive_is_not_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "m.pt", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("m/data.pkl", bytes(10_000_000))
+    with pytest.raises(ModelError, match="it is compressed, as torch never does"):
+        files.load(tmp_path / "m.pt", stage="train_flow")
+
+
+def test_a_video_that_was_named_by_mistake_is_not_read_into_memory(tmp_path):
+    with (tmp_path / "m.pt").open("wb") as file:
+        file.truncate(500 * 2**30)  # takes no room on the disk
+    with pytest.raises(ModelError, match="no archive as torch writes"):
+        files.load(tmp_path / "m.pt", stage="train_flow")
 
 
 def test_a_model_of_numpy_values_is_not_published(tmp_path, network):

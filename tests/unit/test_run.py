@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -119,6 +120,36 @@ def test_the_lock_of_a_killed_run_is_removed(folder, snakemake, monkeypatch, cap
     assert "the last run was killed" in capsys.readouterr().err
 
 
+def test_after_a_run_that_was_cut_off_damaged_results_go(folder, snakemake, capsys):
+    path = folder / "results" / "labels" / "m0.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("groom,rear\n1")
+    snakemake(f"import os; exit(os.path.exists({str(path)!r}))")
+    with lock.claim(folder) as claimed:
+        lock.write_record(claimed)
+        record = (folder / lock.LOCK).read_bytes()
+    assert start(folder) == 1  # the run before ended in good order
+    (folder / lock.LOCK).write_bytes(record)
+    assert start(folder, "--unlock") == 1  # looks at nothing, and leaves the record
+    assert start(folder) == 0
+    assert f"{path}: damaged when the last run was cut off" in capsys.readouterr().err
+
+
+def test_finished_states_go_at_the_end_of_a_good_run(folder, snakemake):
+    state, model = folder / "state/train_flow/lite", folder / "results/models/flow/lite.pt"
+    for path in (state / "finished.pt", model):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    snakemake("exit(3)")
+    start(folder)
+    assert (state / "finished.pt").exists()
+    snakemake("")
+    start(folder, "--unlock")
+    assert (state / "finished.pt").exists()
+    start(folder)
+    assert not (state / "finished.pt").exists()
+
+
 def test_a_failed_run_is_explained(folder, snakemake, capsys):
     snakemake(
         f"import pathlib; p = pathlib.Path({str(folder)!r}, '.snakemake', 'log'); p.mkdir();"
@@ -171,6 +202,36 @@ def test_each_failed_job_is_named_once():
     assert run.failures("") == []
 
 
+def test_failed_jobs_are_found_where_snakemake_was_to_be_quiet():
+    log = (
+        'CalledProcessError in file "x.smk", line 3:\n'
+        "Command 'set -euo pipefail;  deg train-flow --videos m1 --settings '{}' &> "
+        "logs/train_flow/fast.log' returned non-zero exit status 2.\n"
+    )
+    assert run.failures(log + log) == [run.Failure("train_flow", "logs/train_flow/fast.log")]
+
+
+def test_inputs_that_vanished_or_are_dated_ahead_are_named(folder, snakemake, capsys):
+    log = (
+        "Waiting at most 5 seconds for missing files:\n"
+        "/raw/my m1.mkv (missing locally)\n"
+        'WorkflowError in rule import_video in file "import.smk", line 4:\n'
+        "OSError: Missing files after 5 seconds. This might be due to filesystem latency.\n"
+        "/raw/my m1.mkv (missing locally, parent dir contents: m2.mkv)\n"
+        'WorkflowError in rule import_labels in file "import.smk", line 31:\n'
+        "Output results/labels/m2.csv has older modification time (2026-11-21 20:05:42.1) than "
+        "input labels/m2.csv (2026-11-23 20:05:32.9). This could indicate a clock skew problem.\n"
+    )
+    snakemake(
+        f"import pathlib; p = pathlib.Path({str(folder)!r}, '.snakemake', 'log'); p.mkdir();"
+        f"(p / '2026.snakemake.log').write_text({log!r}); exit(1)"
+    )
+    assert start(folder) == 2
+    said = capsys.readouterr().err
+    assert said.count("  /raw/my m1.mkv: was there when the run began, and is gone") == 1
+    assert "  labels/m2.csv: is dated later than what was just made of it; set the clock" in said
+
+
 def test_many_failures_are_counted(folder):
     log = folder / ".snakemake" / "log" / "2026.snakemake.log"
     log.parent.mkdir(parents=True)
@@ -217,3 +278,42 @@ def test_a_termination_is_passed_on(tmp_path):
     before = signal.getsignal(signal.SIGTERM)
     assert supervise_with(signal.SIGTERM, ready, code, tmp_path) == 128 + signal.SIGTERM
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+STUCK = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: time.sleep(1000))
+signal.signal(signal.SIGINT, signal.{interrupt})
+print(flush=True)
+time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize(
+    ("interrupt", "code"),
+    [("default_int_handler", -signal.SIGINT), ("SIG_IGN", -signal.SIGKILL)],
+)
+def test_a_snakemake_that_is_stuck_is_ended(interrupt, code):
+    command = [sys.executable, "-c", STUCK.format(interrupt=interrupt)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    with process:
+        process.stdout.readline()
+        process.terminate()
+        run.end_stuck(process, patience_s=0.4)
+        assert process.wait() == code
+
+
+def test_a_snakemake_with_jobs_is_waited_for():
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(); input()'])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with process:
+        process.stdout.readline()
+        watching = threading.Thread(target=run.end_stuck, args=[process], kwargs={"patience_s": 1})
+        watching.start()
+        watching.join(timeout=1.5)  # longer than it may have none
+        assert watching.is_alive()
+        process.stdin.close()
+        assert process.wait() == 0  # nobody killed it
+        watching.join()

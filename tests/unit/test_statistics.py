@@ -137,3 +137,11 @@ def test_missing_and_damaged_backgrounds(tmp_path):
     (tmp_path / "m.png").write_bytes(b"no picture")
     with pytest.raises(StateError, match=r"m\.png: damaged"):
         read_background(tmp_path / "m.png")
+
+
+def test_a_background_that_claims_more_than_there_is(tmp_path):
+    write_background(tmp_path / "b.png", np.zeros((4, 5, 3), np.uint8))
+    content = (tmp_path / "b.png").read_bytes()
+    (tmp_path / "b.png").write_bytes(content[:33] + b"\x40\0\0\0tEXt" + content[33:])
+    with pytest.raises(StateError, match=r"b\.png: damaged; delete it"):
+        read_background(tmp_path / "b.png")

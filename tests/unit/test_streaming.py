@@ -4,8 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 
-from deg_core.learn.streaming import parts, read_padded
+from deg_core.learn.streaming import parts, read_padded, stream
+from deg_core.models.two_stream import StreamOutput
 
 PAD = np.array([7, 8, 9], np.uint8)
 
@@ -60,3 +62,41 @@ def test_frames_within_a_video_are_not_padded():
 def test_frames_wholly_outside_are_padding():
     assert numbers(read_padded(Store(10), range(-4, -1), PAD)) == [-1, -1, -1]
     assert numbers(read_padded(Store(10), range(12, 14), PAD)) == [-1, -1]
+
+
+class Counting:
+    """An engine whose answer is the number of the frame in the middle of each window.
+
+    Parameters
+    ----------
+    holds
+        Windows beyond which memory runs out.
+    """
+
+    clip = 3
+
+    def __init__(self, holds):
+        self.holds, self.scored = holds, []
+
+    def prepare(self, frames, before=None):
+        run = torch.from_numpy(frames).permute(1, 2, 0, 3)
+        return run if before is None else torch.cat([before, run], dim=2)
+
+    def score(self, ring, background=None):
+        n = ring.shape[2] - self.clip + 1
+        if n > self.holds:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        self.scored.append(n)
+        middle = ring[0, 0, 1 : n + 1, :1].float()
+        return StreamOutput(middle, middle, middle)
+
+
+@pytest.mark.parametrize(("holds", "scored"), [(8, [8, 8, 4]), (3, [2] * 10), (1, [1] * 20)])
+def test_where_memory_runs_out_fewer_frames_are_scored_at_once(holds, scored, capsys):
+    engine = Counting(holds)
+    outputs = list(stream(engine, Store(20), batch=8, pad=PAD))
+    assert [len(output.logits) for output in outputs] == [8, 8, 4]
+    found = torch.cat([output.logits for output in outputs]).flatten().tolist()
+    assert found == list(range(20))
+    assert engine.scored == scored
+    assert capsys.readouterr().err.count("out of memory") == {8: 0, 3: 2, 1: 3}[holds]  # 8, 4, 2

@@ -274,3 +274,20 @@ def test_what_decides_a_drawing_is_told_in_one_order():
     assert drawing_of({"seed": 5, "scene": "fly", "videos": "v", "n_frames": 600}) == (
         "n_frames 600, scene fly, seed 5"
     )
+
+
+@pytest.mark.parametrize("column", ["path", "labels", "keypoints"])
+def test_a_name_that_no_file_can_have(tmp_path, column):
+    row = {"path": "a.mp4", "labels": "", "keypoints": ""} | {column: "x" * 5000}
+    path = tmp_path / "videos.tsv"
+    header = "video\tpretrain\tpath\tlabels\tkeypoints\n"
+    path.write_text(f"{header}m1\tyes\t{row['path']}\t{row['labels']}\t{row['keypoints']}\n")
+    with pytest.raises((ConfigError, VideoError), match=r"no (label )?file x"):
+        check_usable(read_videos(path), path, project=tmp_path)
+
+
+def test_an_id_that_no_file_can_have(tmp_path):
+    path = tmp_path / "videos.tsv"
+    path.write_text(f"video\tpretrain\tpath\n{'m' * 5000}\tyes\ta.mp4\n")
+    with pytest.raises(VideoError, match=r"there is no file a\.mp4"):
+        check_usable(read_videos(path), path, project=tmp_path)

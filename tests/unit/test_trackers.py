@@ -161,3 +161,40 @@ def test_nothing_in_a_file_is_run(tmp_path, protocol):
         file["df_with_missing/table"].attrs["values_block_0_kind"] = names
     with pytest.raises(DegError, match=r"cannot be read safely.*exec.*export it to csv"):
         read_points(path)
+
+
+@pytest.mark.parametrize(
+    "info", [2**62, "text", 1.5, np.zeros(3), b"\x80\x04r\xff\xff\xff\x7f.", b"(S'a'\nS'b'\ndb."]
+)
+def test_names_that_are_no_pickle_of_names(tmp_path, info):
+    path = write_table(tmp_path / "k.h5", frame_of(points_of(3)))
+    with h5py.File(path, "r+") as file:
+        file["df_with_missing"].attrs["info"] = np.void(info) if isinstance(info, bytes) else info
+    with pytest.raises(DegError, match=r"k\.h5: .*cannot be read"):
+        read_points(path)
+
+
+def test_more_levels_than_there_are(tmp_path):
+    path = write_fixed(tmp_path / "k.h5", frame_of(points_of(3)))
+    with h5py.File(path, "r+") as file:
+        file["df_with_missing"].attrs["axis0_nlevels"] = "[]"
+    with pytest.raises(DegError, match=r"k\.h5: expected DeepLabCut's .*cannot be read"):
+        read_points(path)
+
+
+def test_a_table_larger_than_its_file(tmp_path):
+    path = write_sleap(tmp_path / "k.h5", points_of(3)[None])
+    with h5py.File(path, "r+") as file:
+        del file["tracks"]
+        file.create_dataset("tracks", shape=(1, 2, 7, 2**40), chunks=(1, 2, 7, 64), dtype="f4")
+    with pytest.raises(DegError, match="more than the file holds"):
+        read_points(path)
+
+
+def test_points_at_infinity_are_not_there(tmp_path):
+    points = points_of(3)
+    points[1, 2, 0], points[2, 3, 1] = np.inf, 1e300
+    found = read_points(write_table(tmp_path / "k.h5", frame_of(points)))
+    assert np.isnan(found[1, 2, 0])
+    assert np.isnan(found[2, 3, 1])
+    assert np.isfinite(found[0]).all()

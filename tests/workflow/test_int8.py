@@ -11,6 +11,7 @@ from stub_project import ROOT
 
 from deg_core.data.arrays import read_features
 from deg_core.data.publish import read_json
+from deg_core.ledger import Ledger
 
 pytestmark = pytest.mark.workflow
 RUN = "small/0/all"
@@ -64,6 +65,13 @@ def test_features_come_from_int8_or_not_at_all(project):
     found = read_features(features)
     assert found.logits.shape == (tiny.VIDEOS["m1"], 2)
     assert found.logits.std() > 0
+    # Both jobs are recorded, like those of test_provenance.py.
+    graph_files = {f"results/models/quantized/{RUN}{end}" for end in (".xml", ".bin")}
+    models = {f"results/models/{part}.pt" for part in ("flow/small", f"features/{RUN}")}
+    recorded = Ledger(project).read(f"results/models/quantized/{RUN}.bin")
+    assert recorded["stage"] == "quantize"
+    assert set(recorded["inputs"]) >= models
+    assert graph_files <= set(Ledger(project).read(f"results/features/{RUN}/m1.h5")["inputs"])
 
     graph.write_bytes(graph.read_bytes()[:1000])
     done = run(project, int8_max_loss=1.0)

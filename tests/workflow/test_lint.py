@@ -121,10 +121,22 @@ def test_every_version_belongs_to_a_rule():
 @pytest.mark.parametrize("rule", ["train_flow", "train_features", "train_sequence"])
 def test_trainings_ask_for_a_card_and_keep_their_state_among_no_outputs(rule):
     body = BODIES[rule]
-    assert "gpu=1" in directive(body, "resources")
+    section = rule.removeprefix("train_")
+    assert f'gpu=gpus_of("{section}")' in directive(body, "resources")
     assert f'state="state/{rule}/' in directive(body, "params")
     assert "state/" not in directive(body, "output")
     assert "retries" not in body  # they multiply on clusters; profiles have them
+
+
+def test_stages_take_a_card_where_their_rule_asks_for_one():
+    """Or jobs that Snakemake starts side by side would wait for each other's card."""
+    takes = {}
+    for rule, body in BODIES.items():
+        module = ROOT / "deg_core" / "stages" / f"{rule}.py"
+        if module.is_file():
+            takes[rule] = "choose(threads)" in module.read_text("utf-8")
+            assert takes[rule] == ("gpu=" in directive(body, "resources")), rule
+    assert sum(takes.values()) == 4  # three trainings and extraction
 
 
 # --- schemas
