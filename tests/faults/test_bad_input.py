@@ -8,11 +8,11 @@ import os
 import subprocess
 import sys
 
+import golden_inputs
 import numpy as np
 import projects
 import pytest
 import videos
-from golden import golden_inputs
 
 from deg_core import cli
 from deg_core.data.store import FrameStore

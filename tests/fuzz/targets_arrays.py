@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import cv2
+import golden_inputs
 import h5py
 import mutations
 import numpy as np
 import tracker_files
 import videos
-from golden import golden_inputs
 from harness import Target
 
 from deg_core.data import arrays, trackers

@@ -4,9 +4,9 @@ import io
 import random
 from pathlib import Path
 
+import golden_inputs
 import mutations
 import torch
-from golden import golden_inputs
 from harness import Target
 from parity.fill_weights import fill
 

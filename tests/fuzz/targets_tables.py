@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+import golden_inputs
 import mutations
 import torch
 import tracker_files
-from golden import golden_inputs
 from harness import Target
 
 from deg_core.data import labels, trackers

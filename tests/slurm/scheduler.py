@@ -34,7 +34,7 @@ class Job:
             "partition": self.fields["Partition"],
             "cpus": parts["cpu"],
             "memory": parts["mem"],
-            "cards": self.fields.get("TresPerJob", ""),
+            "cards": self.fields.get("TresPerJob", "").strip(),
             "time": self.fields["TimeLimit"],
         }
 

@@ -127,7 +127,7 @@ def test_own_matplotlib_settings_change_nothing(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_snakemake_call(name, tmp_path):
+def test_snakemake_call(name, tmp_path, monkeypatch):
     """Under Snakemake, a script draws what its function draws, and leaves an empty log."""
     arguments = arguments_of(name, tmp_path)
     expected = draw(name, tmp_path, **arguments).read_bytes()
@@ -137,12 +137,12 @@ def test_snakemake_call(name, tmp_path):
     if "labels" in given:
         given["labels"] = [given["labels"]]  # from an input function
     job = SimpleNamespace(
-        input=Inputs(given | {"style": ["style.py"]}),
+        rule=name, threads=1, input=Inputs(given | {"style": ["style.py"]}),
         output=[str(tmp_path / "again.svg")], log=[str(tmp_path / "log")],
-        wildcards={k: v for k, v in run.items() if isinstance(v, str)},
-        params=SimpleNamespace(part="test", version=1, behaviors=behaviors),
+        wildcards=Inputs({k: v for k, v in run.items() if isinstance(v, str)}),
+        params=Inputs(part="test", version=1, behaviors=behaviors),
     )  # fmt: skip
-    job.wildcards = Inputs(job.wildcards)
+    monkeypatch.chdir(tmp_path)  # no project: nothing is recorded
     runpy.run_path(str(SCRIPTS / f"{name}.py"), {"snakemake": job}, run_name="__main__")
     assert (tmp_path / "again.svg").read_bytes() == expected
     assert (tmp_path / "log").read_text() == ""

@@ -65,7 +65,7 @@ def test_features_come_from_int8_or_not_at_all(project):
     found = read_features(features)
     assert found.logits.shape == (tiny.VIDEOS["m1"], 2)
     assert found.logits.std() > 0
-    # Both jobs are recorded, like those of test_provenance.py.
+    # Both jobs are recorded, like those of test_recorded_jobs.py.
     graph_files = {f"results/models/quantized/{RUN}{end}" for end in (".xml", ".bin")}
     models = {f"results/models/{part}.pt" for part in ("flow/small", f"features/{RUN}")}
     recorded = Ledger(project).read(f"results/models/quantized/{RUN}.bin")
