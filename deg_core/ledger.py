@@ -69,7 +69,7 @@ def digest(path: Path) -> str:
     """
     if path.is_dir():
         lines = "".join(f"{digest(file)}  {file.name}\n" for file in _files_of(path))
-        return hashlib.sha256(lines.encode()).hexdigest()
+        return _sha256(lines)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -123,7 +123,7 @@ class Ledger:
         if parts[0] == "results":
             inside = Path(*parts[1:])
         elif Path(name).is_absolute() or parts[0] == "..":
-            short = hashlib.sha256(name.encode()).hexdigest()[:12]
+            short = _sha256(name)[:12]
             inside = Path("elsewhere", "outside", f"{short}-{parts[-1]}")
         else:
             inside = Path("elsewhere", "project", name)
@@ -138,6 +138,15 @@ class Ledger:
         if content is None or name not in content.get("outputs", {}):
             return None
         return content
+
+    def is_damaged(self, name: str) -> bool:
+        """Tell whether the record of a file, or the line that points to it, cannot be read."""
+        place = self.place_of(name)
+        content = _read(place)
+        if content is not None and "record" in content:
+            place = self.place_of(content["record"])
+            content = _read(place)
+        return content is None and place.exists()
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Keep a record, under the names of all its outputs.
@@ -197,8 +206,13 @@ class Ledger:
             yield fact_of(note)
 
     def _source(self, name: str) -> Path:
-        short = hashlib.sha256(name.encode()).hexdigest()[:16]
+        short = _sha256(name)[:16]
         return self.project / FOLDER / "sources" / f"{short}.json"
+
+
+def _sha256(text: str) -> str:
+    # A name of a file need not be UTF-8; its odd bytes are then surrogates in the text.
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def _pair(fact: Fact) -> tuple[int, int]:
@@ -219,7 +233,8 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     try:
         text = json.dumps(content, indent=1, ensure_ascii=False)
-        with temporary.open("w", encoding="utf-8") as file:
+        # Bytes of a name that are not UTF-8 become JSON's own escapes, such as \\udcff.
+        with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())  # with a damaged record, results count as damaged, too

@@ -70,7 +70,8 @@ class Job:
     def opened(self, path: str) -> None:
         """Note a file that was opened for reading, if it is one of the project's."""
         whole = absolute(path)
-        if self._owns(whole):
+        # Of a folder that is read as a whole, each image counts already.
+        if self._owns(whole) and str(Path(whole).parent) not in self.reads:
             self.read(whole)
 
     def _owns(self, whole: str) -> bool:
@@ -100,7 +101,9 @@ class Job:
         found = {}
         for path in self.made:
             name, seen = ledger.name_of(path), look(Path(path))
-            product = Path(name).parts[0] not in _APART and not self._is_state(path)
+            parts = Path(name).parts
+            hidden = not _is_outside(name) and any(part.startswith(".") for part in parts)
+            product = not hidden and parts[0] not in _APART and not self._is_state(path)
             if seen is not None and product:
                 done = Fact(seen.bytes, seen.mtime_ns, digest(Path(path)))
                 found[name] = done.as_json()
@@ -219,8 +222,10 @@ def job(
     }
     try:
         keep(at_work, spent, anywhere=project is not None)
-    except OSError as error:
-        log(f"{folder / FOLDER}: how the result came to be is not recorded ({error.strerror}).")
+    # Whatever it is: the result is published already, and no record is worth losing it.
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        log(f"{folder / FOLDER}: how the result came to be is not recorded ({reason}).")
 
 
 def keep(done: Job, spent: Mapping[str, Any], *, anywhere: bool = True) -> None:

@@ -1,5 +1,7 @@
 """A project of one video whose import and labels are there, and recorded in the ledger."""
 
+import base64
+import json
 import os
 
 from projects import make_project
@@ -7,6 +9,7 @@ from projects import make_project
 from deg_core.data.publish import publish_text
 from deg_core.ledger import Ledger, digest, look
 from deg_core.project.folder import open_project
+from deg_core.project.recover import METADATA
 
 OLDER_S = 40  # than what was made of them are videos and labels
 
@@ -37,3 +40,11 @@ def make(folder, *, made):
 def fact(path):
     """Write down a file as it is, as records do."""
     return look(path).as_json() | {"sha256": digest(path)}
+
+
+def note(folder, name):
+    """Write Snakemake's note on a result, and return where it is."""
+    path = folder / METADATA / base64.urlsafe_b64encode(name.encode()).decode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"rule": "import_labels"}))
+    return path

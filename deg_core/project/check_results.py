@@ -9,7 +9,7 @@ from deg_core import states
 from deg_core.data.whole import damage
 from deg_core.errors import StateError
 from deg_core.ledger import FOLDER as PROVENANCE
-from deg_core.project import inputs, verify
+from deg_core.project import inputs, recover, verify
 from deg_core.project.findings import Finding, warning
 from deg_core.project.folder import Project, quoted
 
@@ -28,8 +28,11 @@ def examine_results(project: Project, *, thoroughly: bool) -> Iterator[Finding]:
         when it was made.
     """
     files = _files(project.folder)
+    known = recover.noted_results(project.folder)
     told = set()
     for path in files:
+        if not recover.is_made(project.folder, path, known):
+            continue
         found = damage(path, thoroughly=thoroughly)
         if found is not None:
             told.add(path)

@@ -3,7 +3,6 @@
 Writes empty lock files. The operating system lets go of a lock whatever way its process ends.
 """
 
-import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -11,9 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deg_core.errors import StateError
-
-# What a file system says that knows no locks.
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+from deg_core.project.lock import NO_LOCKS
 
 
 @contextmanager
@@ -59,7 +56,7 @@ def _locked(path: Path) -> int | None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            if error.errno not in _NO_LOCKS:
+            if error.errno not in NO_LOCKS:
                 os.close(descriptor)
                 return None
         if _is_still(path, descriptor):

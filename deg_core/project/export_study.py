@@ -7,6 +7,7 @@ large, above all raw videos, is named by digest and size.
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -170,7 +171,9 @@ def write(project: Project, out: Path, about: About, *, with_models: bool) -> Or
     crate.add_file("README.md", copied["README.md"], about={"@id": "./"})
     run = whole_run(origin.jobs, crate, sources=origin.sources, products=[*report, *products])
     graph = crate.graph({"version": __version__}, run)
-    publish_text(out / METADATA, json.dumps(graph, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(graph, indent=1, ensure_ascii=False) + "\n"
+    # A name that is not UTF-8 keeps JSON's own escapes, as it has in the ledger.
+    publish_text(out / METADATA, text.encode(errors="backslashreplace").decode())
     return origin
 
 
@@ -275,6 +278,10 @@ def _finish(draft: Path, out: Path) -> None:
     if out.suffix != ".zip":
         draft.rename(out)
         return
-    with publish_file(out) as temporary:
-        made = shutil.make_archive(str(temporary), "zip", root_dir=draft)
-        Path(made).replace(temporary)
+    # Not by shutil.make_archive: ZIP knows no times before 1980, which files may well have.
+    with (
+        publish_file(out) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive,
+    ):
+        for file in sorted(path for path in draft.rglob("*") if path.is_file()):
+            archive.write(file, file.relative_to(draft))

@@ -18,7 +18,7 @@ from typing import Any
 from deg_core import circumstances
 from deg_core.data.bundle import Manifest
 from deg_core.data.publish import publish_json, read_json, sha256
-from deg_core.errors import DegError
+from deg_core.errors import ConfigError, DegError, StateError
 from deg_core.project.export_model import STAGES
 from deg_core.project.recordings import Recording, content_of, mark_of
 from deg_core.settings import ExtractSettings, ImportSettings, StatsSettings, from_dict, to_json
@@ -195,6 +195,11 @@ def _imported(
     -------
     tuple
         The imported video and the picture of its arena, which only some runs look at.
+
+    Raises
+    ------
+    ConfigError
+        If another program's file has the name under which the video would be kept.
     """
     from deg_core.stages import import_video, video_stats
 
@@ -209,6 +214,7 @@ def _imported(
         "background": wanted.manifest.needs_background,
     }
     if not (_says(note, about) and store.is_file()):
+        _check_ours(store, note)
         note.unlink(missing_ok=True)
         import_video.run(
             raw=recording.raw, out=store, settings=from_dict(ImportSettings, settings["import"])
@@ -220,6 +226,18 @@ def _imported(
             )  # fmt: skip
         publish_json(note, about)
     return store, background
+
+
+def _check_ours(store: Path, note: Path) -> None:
+    """Refuse to write over what is no imported video, such as labels of another program."""
+    from deg_core.data.source import read_source
+
+    if note.exists() or not store.exists():
+        return
+    try:
+        read_source(store)  # one whose note was not written, because the process was killed
+    except StateError:
+        raise ConfigError(f"--store: {store} is no imported video; name another folder.") from None
 
 
 def _says(note: Path, about: dict[str, Any]) -> bool:

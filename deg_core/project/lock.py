@@ -4,6 +4,8 @@ Writes .snakemake/deg.lock, held for as long as a run lives; the operating syste
 whatever way the run ends.
 """
 
+import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -15,10 +17,13 @@ from pathlib import Path
 from typing import TextIO
 
 from deg_core.errors import StateError
+from deg_core.progress import log
 from deg_core.project import machine
 from deg_core.project.folder import quoted
 
 LOCK = Path(".snakemake", "deg.lock")
+# What a file system says that knows no locks.
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 @dataclass(frozen=True)
@@ -75,14 +80,31 @@ def claim(
         # Locks that remain now are those of a Snakemake that was killed; the record shows the next
         # run that it was one of ours, and when it began. So it does after an error.
         if not snakemake_locks(folder) and not unlocking:
-            os.sync()  # what Snakemake noted may not be on the disk yet
+            _keep(handle.fileno())  # what Snakemake noted may not be on the disk yet
             handle.truncate(0)
+
+
+def _keep(descriptor: int) -> None:
+    """Force to the disk what Snakemake has noted; jobs have done so with their results.
+
+    The project's disk alone: `os.sync` would wait for what any program writes to any disk.
+    """
+    library = ctypes.CDLL(None)
+    if hasattr(library, "syncfs"):  # Linux
+        library.syncfs(descriptor)
+    else:
+        os.sync()
 
 
 def _lock(handle: TextIO, folder: Path) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            log(f"{folder}: lies on a disk without locks, so nothing keeps a second run out of it.")
+            return
+        if not isinstance(error, BlockingIOError):
+            raise StateError(f"{folder}: cannot be locked ({error.strerror}).") from error
         record = _read(handle)
         # `deg run` itself may have been killed, with its Snakemake living on.
         here = machine.workers(folder)[:1] or [record.get("pid", "?")]

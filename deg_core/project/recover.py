@@ -1,14 +1,15 @@
 """After a run that was cut off, by a power cut or a kill: find what it left damaged, remove it.
 
 Snakemake looks only whether a result is there, and forgets a note that it cannot read. What is
-removed here is missing, so that the next run makes it again.
+removed here is missing, so that the next run makes it again. Results are moved aside and not
+deleted, and only those that a job has made: others' files among them are nobody's business.
 """
 
 import json
 import os
 import time
 from base64 import urlsafe_b64decode
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from deg_core import states
@@ -24,7 +25,10 @@ MARGIN_S = 300.0
 # What was written within so long before the end is read to its last byte; the rest where it ends.
 RECENT_S = 600.0
 METADATA = Path(".snakemake", "metadata")
-CUT = "the last run was cut off; removed, and made again"
+REMOVED = Path(".snakemake", "deg.removed")
+CUT = f"the last run was cut off; moved to {REMOVED}, and made again"
+# Snakemake touches what a job has made; an edit by hand comes later, as a rule.
+TOUCHED_S = 600.0
 
 
 def put_in_order(folder: Path, *, since: float) -> int:
@@ -53,12 +57,15 @@ def put_in_order(folder: Path, *, since: float) -> int:
         for path, changed in _files(place)
         if changed >= since - MARGIN_S
     }
+    known = noted_results(folder)
     now = time.time()
     end = max((changed for changed in written.values() if changed <= now), default=now)
     removed = 0
     for path, changed in sorted(written.items()):
+        if not is_made(folder, path, known):
+            continue
         for bad, sentence in _examined(folder, path, thoroughly=changed >= end - RECENT_S):
-            _remove(bad)
+            _remove(folder, bad)
             removed += 1
             if sentence:
                 log(f"deg: {sentence}")
@@ -70,8 +77,29 @@ def _files(place: Path) -> Iterator[tuple[Path, float]]:
     for folder, _, names in os.walk(place):
         for name in names:
             path = Path(folder, name)
-            if not name.startswith("."):
-                yield path, path.stat().st_mtime
+            try:
+                if not name.startswith("."):
+                    yield path, path.stat().st_mtime
+            except OSError:  # a link to what is not there
+                continue
+
+
+def is_made(folder: Path, path: Path, known: Collection[str]) -> bool:
+    """Tell whether a file is a note, a state, or a result that a job has made.
+
+    Parameters
+    ----------
+    folder
+        The project.
+    path
+        The file.
+    known
+        Names of the results that Snakemake has notes on.
+    """
+    name = path.relative_to(folder).as_posix()
+    if not name.startswith("results/"):
+        return True
+    return name in known or Ledger(folder).place_of(name).exists()
 
 
 def _examined(folder: Path, path: Path, *, thoroughly: bool) -> Iterator[tuple[Path, str]]:
@@ -112,10 +140,12 @@ def is_whole(folder: Path, path: Path, thoroughly: bool) -> bool:
     name = ledger.name_of(path)
     record = ledger.read(name)
     if record is None:
-        return not ledger.place_of(name).exists()
+        return not ledger.is_damaged(name)
     noted, now = fact_of(record["outputs"][name]), look(path)
-    # Of another date, the record is of an earlier job.
-    return now is None or now.mtime_ns != noted.mtime_ns or noted.sha256 == sha256(path)
+    # Of another date, the record is of an earlier job, or somebody has changed the file since.
+    if now is None or not 0 <= now.mtime_ns - noted.mtime_ns < TOUCHED_S * 1e9:
+        return True
+    return noted.sha256 == sha256(path)
 
 
 def _unreadable_note(folder: Path, path: Path) -> Iterator[tuple[Path, str]]:
@@ -129,6 +159,12 @@ def _unreadable_note(folder: Path, path: Path) -> Iterator[tuple[Path, str]]:
     yield path, ""
     if result.is_file():
         yield result, f"{result}: Snakemake's note on it was damaged when {CUT}."
+
+
+def noted_results(folder: Path) -> set[str]:
+    """List the results of a project that Snakemake has notes on."""
+    notes = folder / METADATA
+    return {noted_result(path.relative_to(notes)) for path, _ in _files(notes)}
 
 
 def noted_result(note: Path) -> str:
@@ -146,9 +182,15 @@ def noted_result(note: Path) -> str:
         return ""
 
 
-def _remove(path: Path) -> None:
+def _remove(folder: Path, path: Path) -> None:
+    """Delete a note or state; move a result aside."""
+    inside = path.relative_to(folder)
     try:
-        path.unlink(missing_ok=True)
+        if inside.parts[0] != "results":
+            path.unlink(missing_ok=True)
+            return
+        (folder / REMOVED / inside).parent.mkdir(parents=True, exist_ok=True)
+        path.replace(folder / REMOVED / inside)
     except OSError as error:
         raise StateError(
             f"{path}: damaged, and cannot be removed ({error.strerror}); remove it and run again."

@@ -87,7 +87,8 @@ def run(folder: Path, *, options: Sequence[str], environment: Mapping[str, str])
             command, environment=jobs, keep_open=claimed.descriptor, local=not on_cluster
         )
         cluster.end(folder, environment=environment)
-        if code == 0 and not unlocking:
+        # Snakemake that ended in good order has noted what is done, whatever else failed.
+        if code >= 0 and not unlocking and not lock.snakemake_locks(folder):
             states.discard_finished(folder)
     if code == 130:
         log(

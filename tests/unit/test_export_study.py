@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import zipfile
 from urllib.parse import unquote
@@ -168,6 +169,23 @@ def test_zip(project, tmp_path, crate):
     out = exported(project, tmp_path / "crate.zip")
     assert set(zipfile.ZipFile(out).namelist()) >= files_in(crate)
     assert not list(tmp_path.glob(".*"))
+
+
+def test_zip_of_files_older_than_the_format(project, tmp_path):
+    os.utime(project / "labels" / "m1.csv", (0, 0))
+    out = exported(project, tmp_path / "crate.zip")
+    with zipfile.ZipFile(out) as archive:
+        assert archive.testzip() is None
+        assert archive.getinfo("labels/m1.csv").date_time[0] == 1980
+        assert archive.namelist() == sorted(archive.namelist(), key=lambda name: name.split("/"))
+
+
+def test_an_input_whose_name_is_not_utf8(project, tmp_path):
+    odd = os.fsdecode(b"raw/m\xff.mp4")
+    (project / odd).write_bytes(b"odd")
+    ledgers.call("look", odd, **{"results/summary/odd.csv": "x"})
+    found = entities(exported(project, tmp_path / "crate"))
+    assert odd in {entity.get("name") for entity in found.values()}
 
 
 def test_a_damaged_result_is_not_exported(project, tmp_path, capsys):

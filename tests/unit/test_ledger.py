@@ -81,6 +81,17 @@ def test_a_record_is_found_under_the_names_of_all_products(ledger, tmp_path):
     assert not list((tmp_path / FOLDER).rglob(".*"))
 
 
+def test_names_need_not_be_utf8(ledger, tmp_path):
+    odd = os.fsdecode(b"m\xff.mp4")
+    names = [f"results/{odd}", str(write(tmp_path.parent / f"of {tmp_path.name}" / odd))]
+    write(tmp_path / names[0])
+    ledger.write(record_of(ledger, *names))
+    assert [list(ledger.read(name)["outputs"]) for name in names] == [names, names]
+    for place in map(ledger.place_of, names):
+        place.read_text(encoding="utf-8")  # raises if it is none
+    assert len(digest(tmp_path / "results")) == 64
+
+
 def test_a_line_to_a_record_of_other_products_tells_nothing(ledger, tmp_path):
     for name in ("a.pt", "a.csv"):
         write(tmp_path / "results" / name)

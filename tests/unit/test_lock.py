@@ -1,5 +1,6 @@
 """One run at a time; a killed one is told from one at work."""
 
+import errno
 import json
 import os
 import socket
@@ -106,10 +107,19 @@ def test_a_run_that_ended_well_was_not_cut_off(tmp_path):
 
 def test_all_is_on_the_disk_before_a_run_has_ended_well(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(os, "sync", lambda: seen.append((tmp_path / lock.LOCK).read_text()))
+    monkeypatch.setattr(lock, "_keep", lambda _: seen.append((tmp_path / lock.LOCK).read_text()))
     with lock.claim(tmp_path) as claimed:
         lock.write_record(claimed)
     assert [json.loads(text)["pid"] for text in seen] == [os.getpid()]
+
+
+def test_a_disk_without_locks_is_told(tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock.fcntl, "flock", refuse)
+    with lock.claim(tmp_path):
+        assert "lies on a disk without locks" in capsys.readouterr().err
 
 
 def test_a_run_that_was_cut_off_is_known_by_when_it_began(tmp_path):

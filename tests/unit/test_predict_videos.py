@@ -9,6 +9,7 @@ import time
 from collections import Counter
 
 import exported
+import h5py
 import pytest
 import tiny
 import videos
@@ -245,6 +246,27 @@ def test_imports_are_kept_for_the_next_model(
     shutil.copy(raw / "m2.mkv", raw / "m1.mkv")
     assert run(exported_run, tmp_path / "b", paths, store=store) == 0
     assert imported_once["import"] == 3
+
+
+def test_a_store_writes_over_nothing_of_another_program(exported_run, raw, tmp_path, imported_once):
+    out, theirs = tmp_path / "out", raw / "m1.h5"  # where SLEAP keeps what it found in m1.mkv
+    with h5py.File(theirs, "w") as file:
+        file["tracks"] = [1.0]
+    before = theirs.read_bytes()
+    with pytest.raises(ConfigError, match=r"--store: .*m1\.h5 is no imported video; name another"):
+        run(exported_run, out, [raw / "m1.mkv"], store=raw)
+    assert theirs.read_bytes() == before
+    assert not imported_once["import"]
+    assert not list(raw.glob("m1.*.*"))
+
+
+def test_an_import_without_its_note_is_done_again(exported_run, raw, tmp_path, imported_once):
+    store = tmp_path / "store"
+    assert run(exported_run, tmp_path / "a", [raw / "m1.mkv"], store=store) == 0
+    (store / "m1.source.json").unlink()
+    assert run(exported_run, tmp_path / "b", [raw / "m1.mkv"], store=store) == 0
+    assert imported_once["import"] == 2
+    assert (store / "m1.source.json").is_file()
 
 
 def test_parts_divide_all_videos(raw, tmp_path):

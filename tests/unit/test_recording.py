@@ -88,6 +88,17 @@ def test_folders_of_images_count_where_a_reader_says_so(project):
     assert set(Ledger(project).read("results/a.txt")["inputs"]) == {"../images"}
 
 
+def test_images_of_a_folder_in_the_project_count_once(project):
+    images = project / "images"
+    images.mkdir()
+    (images / "1.png").write_bytes(b"1")
+    with at_work("--raw", "images"):
+        reading(images, folder=True)
+        (images / "1.png").read_bytes()
+        publish_text(Path("results/a.txt"), "a")
+    assert set(Ledger(project).read("results/a.txt")["inputs"]) == {"images"}
+
+
 def test_what_is_no_input(project):
     for name in ("state/batch.json", "code.py", ".hidden/file", "logs/x.log"):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
@@ -113,6 +124,16 @@ def test_a_state_is_no_product_wherever_it_is(project):
         read_json(state / "batch.json")
         publish_json(Path("results/a.json"), {})
     assert list(Ledger(project).read("results/a.json")["outputs"]) == ["results/a.json"]
+
+
+def test_hidden_notes_are_no_product(project):
+    outside = project.parent / ".cache" / "a.txt"
+    with job("movie", version=None, words=["deg"], arguments={}, project=project):
+        publish_json(Path(".snakemake/deg_labels.json"), {})
+        publish_json(Path("results/.notes/a.json"), {})
+        publish_text(outside, "a")
+    (record,) = Ledger(project).records()
+    assert list(record["outputs"]) == [str(outside)]
 
 
 def test_helping_processes_count(project):
@@ -187,6 +208,23 @@ def test_a_result_is_kept_where_its_record_cannot_be(project, capsys):
         publish_text(Path("results/a.txt"), "a")
     assert (project / "results" / "a.txt").read_text() == "a"
     assert "is not recorded" in capsys.readouterr().err
+
+
+def test_a_result_is_kept_whatever_its_record_fails_of(project, capsys):
+    with at_work(settings={"behaviors": {"groom"}}):  # a set is no JSON
+        publish_text(Path("results/a.txt"), "a")
+    assert (project / "results" / "a.txt").read_text() == "a"
+    assert "is not recorded (TypeError: " in capsys.readouterr().err
+
+
+def test_names_that_are_not_utf8_are_recorded(project):
+    raw = os.fsdecode(b"raw/m\xff.mp4")
+    (project / "raw").mkdir()
+    (project / raw).write_bytes(bytes(2**20))  # large: has a note of its own
+    with at_work("--raw", raw):
+        publish_text(Path("results/a.txt"), "a")
+    (name, entry), = Ledger(project).read("results/a.txt")["inputs"].items()  # fmt: skip
+    assert (name, entry["sha256"]) == (raw, sha("\0" * 2**20))
 
 
 def test_jobs_side_by_side_each_keep_their_record(project):

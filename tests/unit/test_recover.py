@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from recorded import note
 
 from deg_core.data.publish import publish_hdf5, publish_text
 from deg_core.errors import StateError
@@ -24,20 +25,16 @@ def folder(tmp_path):
     with publish_hdf5(results / "import" / "m1.h5") as file:
         file.create_dataset("x", data=np.arange(5000), chunks=(1000,), fletcher32=True)
     for name in ("results/labels/m1.csv", "results/import/m1.h5"):
-        note(tmp_path, name).parent.mkdir(parents=True, exist_ok=True)
-        note(tmp_path, name).write_text(json.dumps({"rule": "import_labels"}))
+        note(tmp_path, name)
     np.savez(tmp_path / "x.npz", x=np.arange(100))
     (tmp_path / "state" / "train_flow" / "lite").mkdir(parents=True)
     (tmp_path / "x.npz").rename(tmp_path / "state/train_flow/lite/last.pt")
     return tmp_path
 
 
-def note(folder, name):
-    return folder / recover.METADATA / base64.urlsafe_b64encode(name.encode()).decode()
-
-
 def left(folder):
-    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    found = {p.relative_to(folder) for p in folder.rglob("*") if p.is_file()}
+    return {p.as_posix() for p in found if not p.is_relative_to(recover.REMOVED)}
 
 
 def recorded(folder, name):
@@ -69,7 +66,8 @@ def test_a_damaged_result_goes_with_a_sentence(folder, capsys, name):
     assert recover.put_in_order(folder, since=NOW - 60) == 1
     assert before - left(folder) == {name}
     said = capsys.readouterr().err.splitlines()
-    assert said == [f"deg: {path}: damaged when the last run was cut off; removed, and made again."]
+    assert said == [f"deg: {path}: damaged when {recover.CUT}."]
+    assert (folder / recover.REMOVED / name).exists()
 
 
 def test_what_was_written_long_before_is_not_looked_at(folder):
@@ -84,6 +82,7 @@ def test_what_was_written_long_before_is_not_looked_at(folder):
 def test_a_table_cut_off_between_two_rows_is_found_by_its_digest(folder):
     path = folder / "results/labels/m1.csv"
     recorded(folder, "results/labels/m1.csv")
+    path.touch()  # as Snakemake does once a job is done
     spoil(path, b"rear\n1\n")
     assert recover.put_in_order(folder, since=NOW - 60) == 1
     assert not path.exists()
@@ -94,6 +93,15 @@ def test_a_record_of_an_earlier_job_says_nothing_about_a_result(folder):
     recorded(folder, "results/labels/m1.csv")
     path.write_text("rear\n1\n")
     os.utime(path, (NOW - 3, NOW - 3))
+    assert recover.put_in_order(folder, since=NOW - 60) == 0
+
+
+def test_a_file_that_its_job_does_not_make_any_more_is_not_damaged(folder):
+    recorded(folder, "results/labels/m1.csv")
+    ledger = Ledger(folder)
+    name = "results/import/m1.h5"
+    ledger.place_of(name).parent.mkdir(parents=True, exist_ok=True)
+    ledger.place_of(name).write_text(json.dumps({"format": 1, "record": "results/labels/m1.csv"}))
     assert recover.put_in_order(folder, since=NOW - 60) == 0
 
 
@@ -114,10 +122,18 @@ def test_a_result_whose_note_is_lost_goes_too(folder, capsys):
         "results/import/m1.h5",
         path.relative_to(folder).as_posix(),
     }
-    assert capsys.readouterr().err.splitlines() == [
-        f"deg: {folder}/results/import/m1.h5: Snakemake's note on it was damaged when the last run "
-        "was cut off; removed, and made again."
-    ]
+    result = folder / "results/import/m1.h5"
+    said = f"deg: {result}: Snakemake's note on it was damaged when {recover.CUT}."
+    assert capsys.readouterr().err.splitlines() == [said]
+
+
+def test_files_that_no_job_has_made_are_left_alone(folder):
+    """An analysis that somebody saved among the results, as Excel writes it."""
+    own = folder / "results" / "my analysis.csv"
+    own.write_bytes("Männchen;1".encode("latin-1"))
+    (folder / "results" / "link.csv").symlink_to(folder / "unmounted")
+    assert recover.put_in_order(folder, since=NOW - 60) == 0
+    assert own.exists()
 
 
 def test_long_names_of_notes_are_put_together():
@@ -147,10 +163,10 @@ def test_files_being_written_are_left_alone(folder):
 def test_what_cannot_be_removed_is_said(folder, monkeypatch):
     spoil(folder / "results/labels/m1.csv", b"")
 
-    def refuse(path, missing_ok=False):
+    def refuse(path, target):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.unlink", refuse)
+    monkeypatch.setattr("pathlib.Path.replace", refuse)
     with pytest.raises(StateError, match="cannot be removed"):
         recover.put_in_order(folder, since=NOW - 60)
 

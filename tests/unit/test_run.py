@@ -1,6 +1,7 @@
 """`deg run`: checks first, then Snakemake, then what failed."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import threading
 import time
 
 import pytest
+import recorded
 from projects import make_project
 
 from deg_core.errors import ConfigError, LabelError, StateError, VideoError
@@ -124,6 +126,7 @@ def test_after_a_run_that_was_cut_off_damaged_results_go(folder, snakemake, caps
     path = folder / "results" / "labels" / "m0.csv"
     path.parent.mkdir(parents=True)
     path.write_text("groom,rear\n1")
+    recorded.note(folder, "results/labels/m0.csv")
     snakemake(f"import os; exit(os.path.exists({str(path)!r}))")
     with lock.claim(folder) as claimed:
         lock.write_record(claimed)
@@ -140,13 +143,16 @@ def test_finished_states_go_at_the_end_of_a_good_run(folder, snakemake):
     for path in (state / "finished.pt", model):
         path.parent.mkdir(parents=True)
         path.touch()
-    snakemake("exit(3)")
-    start(folder)
+    locks = folder / ".snakemake" / "locks"
+    snakemake(f"import pathlib; p = pathlib.Path({str(locks)!r}); p.mkdir(parents=True);"
+              "(p / '0.input.lock').touch(); exit(3)")  # fmt: skip
+    start(folder)  # Snakemake was killed before it had noted what is done
     assert (state / "finished.pt").exists()
-    snakemake("")
+    shutil.rmtree(locks)
+    snakemake("exit(1)")
     start(folder, "--unlock")
     assert (state / "finished.pt").exists()
-    start(folder)
+    start(folder)  # a video failed, say
     assert not (state / "finished.pt").exists()
 
 

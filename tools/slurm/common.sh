@@ -1,6 +1,7 @@
 # What start.sh and stop.sh share; sourced by them.
 
-state=${DEG_SLURM_DIR:-/var/tmp/deg-slurm}
+# A folder of its own in there, which is removed with all its content.
+state=${DEG_SLURM_DIR:-/var/tmp}/deg-slurm
 mark="# written by the tests of deg-core"
 
 say() { echo "slurm: $*"; }

@@ -6,7 +6,7 @@
 # when a job has run in each partition. --accounting adds slurmdbd with a MariaDB of its own, so
 # that `sacct` answers; without it only `squeue` does, as on many small clusters. --packages only
 # installs, and so tells whether this machine can be used.
-# Everything lies in $DEG_SLURM_DIR (/var/tmp/deg-slurm) and in /etc/slurm; stop.sh ends it.
+# Everything lies in $DEG_SLURM_DIR/deg-slurm (/var/tmp/deg-slurm) and in /etc/slurm; stop.sh ends it.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
