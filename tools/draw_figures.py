@@ -38,8 +38,9 @@ def run_script(job: PythonScript, edit: bool = False) -> None:
     if child == 0:
         code = 1
         try:
-            known = ("input", "output", "params", "wildcards", "log")
-            given = SimpleNamespace(**{name: getattr(job, name) for name in known})
+            known = ("input", "output", "params", "wildcards", "log", "threads")
+            facts = {name: getattr(job, name) for name in known}
+            given = SimpleNamespace(rule=job.rulename, **facts)
             runpy.run_path(job.local_path, {"snakemake": given}, run_name="__main__")
             code = 0
         finally:

@@ -471,15 +471,6 @@ def test_seconds_add_up(tmp_path, whole):
 
 
 def test_ctrl_c_saves_too_and_a_second_one_stops_at_once(tmp_path, whole):
-    # Programs that a script starts in the background ignore Ctrl-C, and so would this test.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        ctrl_c(tmp_path, whole)
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def ctrl_c(tmp_path, whole):
     def interrupt(e, s):
         if (e, s) == (1, 2):
             signal.raise_signal(signal.SIGINT)

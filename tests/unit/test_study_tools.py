@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from snakemake.exceptions import WorkflowError
+from snakemake.rules import InputFiles, Params, Wildcards
 from study_tables import Study, write_study
 
 ROOT = Path(__file__).parents[2]
@@ -26,8 +27,8 @@ def job_of(folder, tables, *, out):
     """What Snakemake would hand over for one figure."""
     return SimpleNamespace(
         local_path=str(SCRIPT), rulename="figure_performance", bench_record=None,
-        input=SimpleNamespace(**tables), output=[out], params=None, wildcards=None,
-        log=[str(folder / "log")],
+        input=InputFiles(fromdict=tables), output=[str(out)], params=Params(fromdict={}),
+        wildcards=Wildcards(fromdict={}), log=[str(folder / "log")], threads=1,
     )  # fmt: skip
 
 
@@ -51,7 +52,15 @@ class TestDrawFigures:
         """These are no promises of Snakemake's; what they are called here, it must have."""
         tool = load("draw_figures")
         names = tool.PythonScript.__init__.__code__.co_names
-        assert {"output", "params", "wildcards", "log", "rulename", "bench_record"} <= set(names)
+        assert {
+            "output",
+            "params",
+            "wildcards",
+            "log",
+            "threads",
+            "rulename",
+            "bench_record",
+        } <= set(names)
         assert callable(tool.PythonScript.evaluate)
         assert isinstance(tool.PythonScript.local_path, property)
 

@@ -187,7 +187,8 @@ def test_profiles_are_complete_and_explained(path):
     assert profile["rerun-incomplete"] is True
     assert profile["show-failed-logs"] is True
     assert profile["max-checksum-file-size"] == "64MB"
-    assert profile["resources"]["gpu"] >= 1
+    if "executor" not in profile:  # a scheduler knows its graphics cards itself
+        assert profile["resources"]["gpu"] >= 1
     # It would let a broken file count as done.
     assert "keep-incomplete" not in profile
     entries = re.findall(r"^[a-z][a-z-]*:", text, re.MULTILINE)
