@@ -131,9 +131,7 @@ class Ledger:
 
     def read(self, name: str) -> dict[str, Any] | None:
         """Return the record of the job that made a file; None if there is no readable one."""
-        content = _read(self.place_of(name))
-        if content is not None and "record" in content:
-            content = _read(self.place_of(content["record"]))
+        content = _read(self._record_of(name))
         # A job that now makes other files has replaced what a line pointed to.
         if content is None or name not in content.get("outputs", {}):
             return None
@@ -141,12 +139,14 @@ class Ledger:
 
     def is_damaged(self, name: str) -> bool:
         """Tell whether the record of a file, or the line that points to it, cannot be read."""
+        place = self._record_of(name)
+        return _read(place) is None and place.exists()
+
+    def _record_of(self, name: str) -> Path:
+        """Return where the record is that a file's own place holds, or points to by one line."""
         place = self.place_of(name)
         content = _read(place)
-        if content is not None and "record" in content:
-            place = self.place_of(content["record"])
-            content = _read(place)
-        return content is None and place.exists()
+        return self.place_of(content["record"]) if content and "record" in content else place
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Keep a record, under the names of all its outputs.

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 # Files up to this size are identified by their content, larger ones by size and time.
 CONTENT_BYTES = 64 * 2**20
-_READ_BYTES = 2**20
 # What reading raises where bytes are wrong, be it HDF5, JSON, csv or npz.
 DAMAGE = (
     OSError, EOFError, KeyError, IndexError, AttributeError, TypeError, ValueError, ArithmeticError,
@@ -243,11 +242,8 @@ def sha256(path: Path) -> str:
     StateError
         If the file is missing or unreadable.
     """
-    digest = hashlib.sha256()
     with damage_of(path), Path(path).open("rb") as file:
-        while block := file.read(_READ_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def identity(paths: Iterable[Path]) -> str:

@@ -9,7 +9,7 @@ from kornia.color import rgb_to_grayscale
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from deg_core.learn.clips import to_unit
+from deg_core.learn.clips import ClipBatch, to_unit
 from deg_core.settings import AugmentSettings
 
 CPU = torch.device("cpu")
@@ -93,6 +93,21 @@ def augment_bytes(
     for i, clip in enumerate(_one_by_one(unit, steps)):
         to_unit(clips[i : i + 1], CPU, out=clip)
     return unit
+
+
+def augment_part(
+    batch: ClipBatch,
+    rows: slice | None,
+    settings: AugmentSettings,
+    generator: torch.Generator,
+    *,
+    device: torch.device,
+) -> Tensor:
+    """Do so with some clips of a batch, or all: they change as they do with the whole batch."""
+    rows = rows or slice(0, len(batch))
+    return augment_bytes(
+        batch.of(rows), settings, generator, device=device, first=rows.start, total=len(batch)
+    )
 
 
 def _one_by_one(clips: Tensor, steps: list[Step]) -> Iterator[Tensor]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from deg_core.data.video import FrameStore
 from deg_core.errors import VideoError
+from deg_core.learn.distributed import share
 from deg_core.learn.prefetch import prefetched
 
 AHEAD = 4
@@ -268,6 +269,34 @@ def clips_ahead(
         ahead(read, orders), device,
         move=lambda batch: batch.to(device), tensors=ClipBatch.tensors,
     )  # fmt: skip
+
+
+def share_ahead(
+    source: ClipSource,
+    orders: Iterable[np.ndarray],
+    device: torch.device,
+    *,
+    fewest: int,
+    labels: Sequence[np.ndarray] | None = None,
+) -> Generator[ClipBatch, None, None]:
+    """Read, `clips_ahead`, of each batch what this process of a training computes.
+
+    Parameters
+    ----------
+    source, labels
+        See `ClipSource.batch`.
+    orders
+        Samples of each batch.
+    device
+        Where to.
+    fewest
+        Samples that the network needs at once.
+    """
+
+    def read(samples: np.ndarray) -> ClipBatch:
+        return source.batch(samples, labels, rows=share(len(samples), fewest)[0])
+
+    return clips_ahead(read, orders, device)
 
 
 def epoch_order(

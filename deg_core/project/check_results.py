@@ -28,15 +28,12 @@ def examine_results(project: Project, *, thoroughly: bool) -> Iterator[Finding]:
         when it was made.
     """
     files = _files(project.folder)
-    known = recover.noted_results(project.folder)
-    told = set()
-    for path in files:
-        if not recover.is_made(project.folder, path, known):
-            continue
-        found = damage(path, thoroughly=thoroughly)
-        if found is not None:
-            told.add(path)
-            yield _damaged(project.folder, path, found)
+    looked = ((path, damage(path, thoroughly=thoroughly)) for path in files)
+    damaged = {path: found for path, found in looked if found is not None}
+    notes = (project.folder / recover.METADATA).rglob("*") if damaged else ()
+    known = recover.noted_results(project.folder, notes)
+    told = {path for path in damaged if recover.is_made(project.folder, path, known)}
+    yield from (_damaged(project.folder, path, damaged[path]) for path in sorted(told))
     yield from _future(project, files)
     yield from _changed(project, thoroughly)
     if thoroughly:

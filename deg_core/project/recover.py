@@ -9,7 +9,7 @@ import json
 import os
 import time
 from base64 import urlsafe_b64decode
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from deg_core import states
@@ -51,13 +51,10 @@ def put_in_order(folder: Path, *, since: float) -> int:
     StateError
         If a file cannot be removed.
     """
-    written = {
-        path: changed
-        for place in (folder / "results", folder / states.FOLDER, folder / METADATA)
-        for path, changed in _files(place)
-        if changed >= since - MARGIN_S
-    }
-    known = noted_results(folder)
+    places = (folder / "results", folder / states.FOLDER, folder / METADATA)
+    files = {path: changed for place in places for path, changed in _files(place)}
+    written = {path: changed for path, changed in files.items() if changed >= since - MARGIN_S}
+    known = noted_results(folder, files)
     now = time.time()
     end = max((changed for changed in written.values() if changed <= now), default=now)
     removed = 0
@@ -161,10 +158,10 @@ def _unreadable_note(folder: Path, path: Path) -> Iterator[tuple[Path, str]]:
         yield result, f"{result}: Snakemake's note on it was damaged when {CUT}."
 
 
-def noted_results(folder: Path) -> set[str]:
-    """List the results of a project that Snakemake has notes on."""
+def noted_results(folder: Path, files: Iterable[Path]) -> set[str]:
+    """List the results of a project that Snakemake has notes on, which are among these files."""
     notes = folder / METADATA
-    return {noted_result(path.relative_to(notes)) for path, _ in _files(notes)}
+    return {noted_result(path.relative_to(notes)) for path in files if path.is_relative_to(notes)}
 
 
 def noted_result(note: Path) -> str:

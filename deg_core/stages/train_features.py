@@ -12,10 +12,10 @@ from deg_core.data.statistics import read_background
 from deg_core.errors import LabelError
 from deg_core.groups import Groups, from_text, indices, named
 from deg_core.learn import parts
-from deg_core.learn.augment import augment_bytes
-from deg_core.learn.clips import ClipBatch, ClipSource, clips_ahead, cut, epoch_order
+from deg_core.learn.augment import augment_part
+from deg_core.learn.clips import ClipBatch, ClipSource, cut, epoch_order, share_ahead
 from deg_core.learn.device import choose, precision_of
-from deg_core.learn.distributed import is_first, share
+from deg_core.learn.distributed import is_first
 from deg_core.learn.engine import Engine
 from deg_core.learn.fit import Fitted
 from deg_core.learn.streaming import stream
@@ -84,21 +84,14 @@ class FeatureTask:
             r.repeat(2 if len(r) == 1 else 1, axis=0) for r in cut(order, size=size, start=start)
         ]
         fewest = parts.fewest(self.network)
-
-        def read(r: np.ndarray) -> ClipBatch:
-            return self.source.batch(r, self.labels, rows=share(len(r), fewest)[0])
-
-        return clips_ahead(read, rows, self.device)
+        return share_ahead(self.source, rows, self.device, fewest=fewest, labels=self.labels)
 
     def loss(
         self, batch: ClipBatch, generator: torch.Generator, rows: slice | None = None
     ) -> Tensor:
         """Loss of the fused logits of augmented clips."""
         rows = rows or slice(0, len(batch))
-        clips = augment_bytes(
-            batch.of(rows), self.settings.augment, generator, device=self.device,
-            first=rows.start, total=len(batch),
-        )  # fmt: skip
+        clips = augment_part(batch, rows, self.settings.augment, generator, device=self.device)
         logits = self.extractor.score(clips).logits
         labels = batch.labels.to(self.device)
         if logits.ndim == 3:  # (N, K, members): each member learns by itself

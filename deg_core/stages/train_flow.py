@@ -11,19 +11,19 @@ from torch import Tensor
 from deg_core.data.publish import publish_npz
 from deg_core.data.statistics import read_moments
 from deg_core.learn import parts
-from deg_core.learn.augment import augment_bytes
+from deg_core.learn.augment import augment_part
 from deg_core.learn.clips import (
     ClipBatch,
     ClipSource,
     ahead,
-    clips_ahead,
     cut,
     epoch_order,
     normalize,
+    share_ahead,
     to_unit,
 )
 from deg_core.learn.device import choose, precision_of
-from deg_core.learn.distributed import is_first, share
+from deg_core.learn.distributed import is_first
 from deg_core.learn.losses import flow_reconstruction, warp
 from deg_core.learn.workers import on_several_devices
 from deg_core.models import flow, weights
@@ -65,22 +65,14 @@ class FlowTask:
         order = epoch_order(
             self.train, seed=self.settings.seed, epoch=epoch, limit=size * self.n_steps()
         )
-        fewest = parts.fewest(self.network)
-
-        def read(rows: np.ndarray) -> ClipBatch:
-            return self.source.batch(rows, rows=share(len(rows), fewest)[0])
-
-        return clips_ahead(read, cut(order, size=size, start=start), self.device)
+        orders = cut(order, size=size, start=start)
+        return share_ahead(self.source, orders, self.device, fewest=parts.fewest(self.network))
 
     def loss(
         self, batch: ClipBatch, generator: torch.Generator, rows: slice | None = None
     ) -> Tensor:
         """Reconstruction loss of the augmented clips."""
-        rows = rows or slice(0, len(batch))
-        clips = augment_bytes(
-            batch.of(rows), self.settings.augment, generator, device=self.device,
-            first=rows.start, total=len(batch),
-        )  # fmt: skip
+        clips = augment_part(batch, rows, self.settings.augment, generator, device=self.device)
         return self._score(clips)["loss"] * (len(clips) / len(batch))
 
     def trial(self, n: int) -> Tensor:

@@ -164,7 +164,7 @@ class Life:
                     continue
                 seen.add(worker.process.pid)
                 if len(seen) > skipped:
-                    time.sleep(self.rng.random() ** 2 * (0.5 if training else 6))
+                    time.sleep(self.rng.random() ** 2 * (2.5 if training else 6))
                     return worker
             time.sleep(LOOK_EVERY_S)
         return None

@@ -25,6 +25,7 @@ from deg_core.stages import compare_runs, criterion, summarize, summarize_raters
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 NAMES = [path.stem for path in sorted(SCRIPTS.glob("figure_*.py"))]
+marks = importlib.import_module("marks")
 style = importlib.import_module("style")
 tables = importlib.import_module("tables")
 MODULES = {name: importlib.import_module(name) for name in NAMES}
@@ -528,3 +529,13 @@ def test_flow_error_compares_pixel_centers():
     rebuilt = np.full((1, 1, 2, 3), 10, np.uint8)
     # Frame halved: 10 and 50; errors 0 and 40, the largest of which is black.
     assert module._error(frames, rebuilt)[0, 0, :, 0] == pytest.approx([1, 0], abs=2e-3)
+
+
+def test_splits_of_a_table_are_counted_by_preset():
+    def said(*rows):
+        return marks.splits_of(pd.DataFrame(rows, columns=["preset", "split"]))
+
+    assert said(("fast", 0), ("fast", 0), ("lite", 0)) == "1 split"
+    assert said(("fast", 0), ("fast", 1), ("lite", 0), ("lite", 1)) == "2 splits"
+    assert said(("fast", 0), ("lite", 0), ("lite", 1), ("lite", 2)) == "1 to 3 splits"
+    assert said() == "0 splits"

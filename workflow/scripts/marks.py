@@ -292,6 +292,6 @@ def _width(figure: Figure) -> float:
 
 def splits_of(table: pd.DataFrame) -> str:
     """Say over how many splits a table goes, fewest and most of its presets."""
-    counts = table.groupby("preset")["split"].nunique() if "preset" in table else None
-    few, many = (table["split"].nunique(),) * 2 if counts is None else (counts.min(), counts.max())
+    counts = table.groupby("preset")["split"].nunique()
+    few, many = min(counts, default=0), max(counts, default=0)
     return "1 split" if many == 1 else f"{f'{few} to ' if few < many else ''}{many} splits"
