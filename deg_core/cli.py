@@ -7,6 +7,7 @@ to the modules that are called.
 
 import argparse
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -71,6 +72,8 @@ def main(argv: Arguments | None = None) -> int:
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no UTF-8
     try:
         return _dispatch(arguments)
     except DegError as error:

@@ -215,11 +215,12 @@ def _read_table(group: h5py.Group, path: Path) -> Columns:
 
 
 def _read_fixed(group: h5py.Group, path: Path) -> Columns:
-    n_levels = int(group.attrs["axis0_nlevels"])
-    parts = [f"block0_items_level{i}" for i in range(n_levels)]
-    levels = [read_text(group[part], "name") for part in parts]
-    codes = [read_numbers(group, f"block0_items_label{i}") for i in range(n_levels)]
-    texts = [read_texts(group, part) for part in parts]
+    levels, codes, texts = [], [], []
+    for i in range(int(group.attrs["axis0_nlevels"])):  # may be any number: ends at what is missing
+        part = f"block0_items_level{i}"
+        levels.append(read_text(group[part], "name"))
+        codes.append(read_numbers(group, f"block0_items_label{i}"))
+        texts.append(read_texts(group, part))
     names = [tuple(texts[i][c] for i, c in enumerate(row)) for row in zip(*codes, strict=True)]
     _check_levels(levels, names, path)
     return _named(levels, names, _floats(read_numbers(group, "block0_values")))

@@ -9,10 +9,11 @@ import json
 import mimetypes
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote as quote_text
+from urllib.parse import unquote
 
 from deg_core.ledger import Fact, fact_of
 from deg_core.project.lineage import Key, Record, job_id
@@ -32,6 +33,8 @@ _TYPES = {
     ".h5": "application/x-hdf5", ".md": "text/markdown", ".tsv": "text/tab-separated-values",
     ".yaml": "application/yaml",
 }  # fmt: skip
+# Names of files may be no UTF-8; the bytes that they are, are what a crate's paths hold.
+quote = partial(quote_text, errors="surrogateescape")
 Entity = dict[str, Any]
 
 
@@ -71,7 +74,7 @@ class Crate:
         """Describe a file, in the crate or not, and return its identifier."""
         identifier = self.id_of(name, fact)
         away = identifier.startswith(("ni:", "#"))
-        name = name if away else unquote(identifier)
+        name = name if away else unquote(identifier, errors="surrogateescape")
         entity = self._entities.setdefault(
             identifier,
             {

@@ -7,7 +7,7 @@ Writes ``predictions/NAME.h5``, ``ethograms/NAME.csv`` and ``.bouts.csv``, and, 
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -214,7 +214,7 @@ def _imported(
         "background": wanted.manifest.needs_background,
     }
     if not (_says(note, about) and store.is_file()):
-        _check_ours(store, note)
+        _check_ours(store, note, (background, stats))
         note.unlink(missing_ok=True)
         import_video.run(
             raw=recording.raw, out=store, settings=from_dict(ImportSettings, settings["import"])
@@ -228,16 +228,34 @@ def _imported(
     return store, background
 
 
-def _check_ours(store: Path, note: Path) -> None:
+def _check_ours(store: Path, note: Path, others: Iterable[Path]) -> None:
     """Refuse to write over what is no imported video, such as labels of another program."""
+    if note.exists():
+        ours = {note: _is_note(note)}
+    elif store.exists():  # its note was not written, because the process was killed
+        ours = {store: _is_import(store)}
+    else:
+        ours = {path: not path.exists() for path in others}
+    for path, is_ours in ours.items():
+        if not is_ours:
+            raise ConfigError(f"--store: {path} is no imported video; name another folder.")
+
+
+def _is_note(path: Path) -> bool:
+    try:
+        return {"content", "settings", "versions"} <= set(read_json(path))
+    except DegError:
+        return False
+
+
+def _is_import(path: Path) -> bool:
     from deg_core.data.source import read_source
 
-    if note.exists() or not store.exists():
-        return
     try:
-        read_source(store)  # one whose note was not written, because the process was killed
+        read_source(path)
     except StateError:
-        raise ConfigError(f"--store: {store} is no imported video; name another folder.") from None
+        return False
+    return True
 
 
 def _says(note: Path, about: dict[str, Any]) -> bool:

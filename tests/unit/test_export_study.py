@@ -188,6 +188,16 @@ def test_an_input_whose_name_is_not_utf8(project, tmp_path):
     assert odd in {entity.get("name") for entity in found.values()}
 
 
+def test_a_result_whose_name_is_not_utf8(project, tmp_path):
+    odd = os.fsdecode(b"results/summary/m\xff.csv")
+    ledgers.call("look", "labels/m1.csv", **{odd: "x"})
+    out = exported(project, tmp_path / "crate")
+    assert (out / odd).read_text() == "x"
+    entity = entities(out)["results/summary/m%FF.csv"]
+    assert entity["contentSize"] == "1"
+    assert entity["name"] == odd
+
+
 def test_a_damaged_result_is_not_exported(project, tmp_path, capsys):
     (project / TABLE).write_text("f1\n0.99\n")
     exported(project, tmp_path / "crate", code=2)

@@ -260,6 +260,17 @@ def test_a_store_writes_over_nothing_of_another_program(exported_run, raw, tmp_p
     assert not list(raw.glob("m1.*.*"))
 
 
+@pytest.mark.parametrize("name", ["m1.background.png", "m1.stats.json", "m1.source.json"])
+def test_a_store_writes_over_no_picture_or_table(name, exported_run, raw, tmp_path, imported_once):
+    theirs = raw / name
+    theirs.write_text('{"mine": 1}')
+    with pytest.raises(ConfigError, match=rf"--store: .*{name} is no imported video; name another"):
+        run(exported_run, tmp_path / "out", [raw / "m1.mkv"], store=raw)
+    assert theirs.read_text() == '{"mine": 1}'
+    assert not imported_once["import"]
+    assert {path.name for path in raw.glob("m1.*")} == {"m1.mkv", "m1.csv", name}
+
+
 def test_an_import_without_its_note_is_done_again(exported_run, raw, tmp_path, imported_once):
     store = tmp_path / "store"
     assert run(exported_run, tmp_path / "a", [raw / "m1.mkv"], store=store) == 0

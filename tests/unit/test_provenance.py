@@ -1,7 +1,10 @@
 """`deg provenance`: the words for people, the graph for programs, and the exit codes."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import ledgers
 import pytest
@@ -110,3 +113,14 @@ def test_check(project, capsys):
     found = said(capsys, "--check", project, code=2)
     assert found.out.startswith(f"error: {project / TABLE}: has 8 bytes")
     assert "6 files are what they were" in found.err
+
+
+def test_a_name_that_is_not_utf8_is_told_on_a_strict_terminal(project):
+    odd = os.fsdecode(b"raw/m\xff.mp4")
+    (project / odd).write_bytes(b"odd")
+    ledgers.call("look", odd, **{"results/summary/odd.csv": "x"})
+    command = [sys.executable, "-m", "deg_core.cli", "provenance", "results/summary/odd.csv"]
+    strict = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    said = subprocess.run(command, cwd=project, env=strict, capture_output=True, text=True)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert r"raw/m\udcff.mp4" in said.stdout

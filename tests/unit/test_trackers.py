@@ -1,6 +1,7 @@
 """Files of keypoints: every format gives the same points, and what is odd is named."""
 
 import pickle
+import tracemalloc
 
 import h5py
 import numpy as np
@@ -174,12 +175,16 @@ def test_names_that_are_no_pickle_of_names(tmp_path, info):
         read_points(path)
 
 
-def test_more_levels_than_there_are(tmp_path):
+@pytest.mark.parametrize("number", ["[]", 4, 10**6])
+def test_more_levels_than_there_are(number, tmp_path):
     path = write_fixed(tmp_path / "k.h5", frame_of(points_of(3)))
     with h5py.File(path, "r+") as file:
-        file["df_with_missing"].attrs["axis0_nlevels"] = "[]"
+        file["df_with_missing"].attrs["axis0_nlevels"] = number
+    tracemalloc.start()
     with pytest.raises(DegError, match=r"k\.h5: expected DeepLabCut's .*cannot be read"):
         read_points(path)
+    assert tracemalloc.get_traced_memory()[1] < 10 * 2**20
+    tracemalloc.stop()
 
 
 def test_a_table_larger_than_its_file(tmp_path):
