@@ -171,4 +171,5 @@ def summary(ends: Counter[str], total: int, out: Path) -> str:
         parts.append(f"{ends[BUSY]} at work in another process")
     if ends[FAILED] or ends[BUG]:
         parts.append(f"{ends[FAILED] + ends[BUG]} failed (why: {out / 'records'}/*.error.txt)")
-    return f"deg: of {total} videos {', '.join(parts)}; results in {out}."
+    videos = "1 video" if total == 1 else f"{total} videos"
+    return f"deg: {videos}: {', '.join(parts)}; results in {out}."

@@ -6,9 +6,11 @@ Hard limits are those of `timeout -k`: none of the runs may hang, whatever the s
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,6 @@ from typing import ClassVar
 import psutil
 import scheduler
 import small
-import yaml
 from scheduler import Job, wait_for
 
 from deg_core.project import machine
@@ -108,7 +109,9 @@ def run(folder: Path, *options: str, said: Path) -> Ended:
 
 def play(place: Path) -> Story:
     """Take a project through it all, and another one through a run on this machine."""
-    folder, workstation = make(place / "on slurm"), make(place / "workstation")
+    folder, workstation = (
+        small.make(place / n, place / "raw") for n in ("on slurm", "workstation")
+    )
     local = Run(workstation, "--cores", "all", said=place / "workstation.log")
     first = Run(folder, *QUICK, said=place / "first.log")
     lost = node_down(folder, first)
@@ -124,14 +127,33 @@ def play(place: Path) -> Story:
     return Story(folder, workstation, lost, canceled, orphan, refused, late, finished, again)
 
 
-def make(folder: Path) -> Path:
-    """Make the project, with trainings long enough to be met in the middle."""
-    path = small.make(folder, folder.parent / "raw") / "config.yaml"
-    settings = yaml.safe_load(path.read_text())
-    settings["features"]["tiny"]["epochs"] = 8
-    settings["sequence"]["tiny"]["epochs"] = 40
-    path.write_text(yaml.safe_dump(settings))
-    return folder
+def predict_as_array(project: Path, place: Path) -> tuple[list[Job], list[str]]:
+    """Predict the raw videos twice with the script of docs/large.md, one task for each video.
+
+    Returns
+    -------
+    tuple
+        The jobs, and what each said.
+    """
+    deg, raw = Path(sys.executable).with_name("deg"), project.parent / "raw"
+    place.mkdir()
+    subprocess.run([deg, "export-model", project, "--out", place / "mouse.deg"], check=True)
+    (place / "videos.txt").write_text("".join(f"{path}\n" for path in sorted(raw.glob("*.mkv"))))
+    page = Path(__file__).parents[2].joinpath("docs", "large.md").read_text(encoding="utf-8")
+    script = textwrap.dedent(
+        re.search(r"(?:^    .+\n)*^    #!/bin/bash\n(?:^    .+\n)+", page, re.M)[0]
+    )
+    script = "".join(x for x in script.splitlines(keepends=True) if "--gpus" not in x)
+    (place / "array.sh").write_text(script.replace("/data", str(raw)))
+    search = {"PATH": f"{deg.parent}{os.pathsep}{ENVIRONMENT['PATH']}"}
+    for _ in range(2):
+        asked = "--array=1-3", "--partition=cpu", "--cpus-per-task=1", "--mem=1500M", "--time=10"
+        subprocess.run(
+            ["timeout", "600", "sbatch", "--wait", *asked, "array.sh"],
+            cwd=place, env=ENVIRONMENT | search, check=True,
+        )  # fmt: skip
+    jobs = scheduler.jobs(place)
+    return jobs, [Path(job.fields["StdOut"]).read_text() for job in jobs]
 
 
 def node_down(folder: Path, running: Run) -> Job:

@@ -101,3 +101,17 @@ def test_short_steps_of_a_video_are_one_job(story):
     for job in story.jobs:
         assert ("gpu" in job.asked["cards"]) == (job.asked["partition"] == "gpu")
         assert int(job.asked["memory"].removesuffix("M")) >= 1000
+
+
+def test_an_array_predicts_what_the_project_did(story, tmp_path):
+    jobs, said = acts.predict_as_array(story.folder, tmp_path / "array")
+    assert [job.state for job in jobs] == ["COMPLETED"] * 6
+    assert sorted("1 predicted, 0 done before" in text for text in said) == [False] * 3 + [True] * 3
+    assert sum("0 predicted, 1 done before" in text for text in said) == 3
+    found = tmp_path / "array" / "predicted" / "ethograms"
+    (ours,) = (story.folder / "results" / "ethograms").rglob("all")
+    assert sorted(path.name for path in found.iterdir()) == sorted(
+        path.name for path in ours.iterdir()
+    )
+    for path in found.iterdir():
+        assert path.read_bytes() == (ours / path.name).read_bytes()

@@ -93,7 +93,7 @@ def test_done_videos_are_left_out(exported_run, raw, tmp_path, imported_once, ca
     (raw / "m1.mkv").touch()  # holds what it held
     assert run(exported_run, out, paths) == 0
     assert imported_once["import"] == 3
-    assert "of 3 videos 1 predicted, 2 done before" in capsys.readouterr().err
+    assert "3 videos: 1 predicted, 2 done before" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_broken_video_does_not_stop_the_others(
     text = capsys.readouterr().err
     assert f"deg: [1/3] {raw / 'broken.mkv'}: " in text
     assert text.count("broken.mkv: ") == 1
-    assert "of 3 videos 1 predicted, 0 done before, 2 failed (why: " in text
+    assert "3 videos: 1 predicted, 0 done before, 2 failed (why: " in text
 
 
 def test_an_error_is_forgotten_once_the_video_is_mended(exported_run, raw, tmp_path, imported_once):
