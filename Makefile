@@ -13,7 +13,8 @@ READY := .venv/.installed
 # Jobs and tests must find this environment's `deg` and `snakemake`, activated or not.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install demo example study study-figures test test-slow test-faults test-slurm test-fuzz lint format schema clean
+.PHONY: help install demo example study study-figures test test-slow test-faults test-slurm test-fuzz lint format schema \
+	pretraining clean
 
 help:
 	@echo "make install    environment in .venv, packages as pinned in constraints.txt"
@@ -29,6 +30,7 @@ help:
 	@echo "make lint       checks of style alone"
 	@echo "make format     mend the style"
 	@echo "make schema     write the schema of config.yaml anew from deg_core/settings/"
+	@echo "make pretraining  draw arenas and train anew what lite starts from: half an hour"
 	@echo "make clean      remove what the example computed; keeps .venv"
 
 install: $(READY)
@@ -118,6 +120,9 @@ format: $(READY)
 
 schema: $(READY)
 	$(BIN)/python tools/make_schema.py
+
+pretraining: $(READY)
+	$(BIN)/python tools/pretraining/pretrain_lite.py
 
 clean:
 	for project in . example/proper $(STUDIES); do (cd $$project && \

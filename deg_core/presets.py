@@ -12,8 +12,8 @@ VIDEO, KEYPOINTS, CLUSTERS = "video", "keypoints", "clusters"
 
 # What a preset changes against the defaults of the settings, by the stages that it has. `fast`,
 # `medium` and `slow` are the three models of the paper's Table 2; `lite` is small enough to learn
-# from scratch on a processor. `keypoints` and `clusters` look at no picture: they are what others
-# are compared with (`source_of`).
+# on a processor, and has seen drawn animals before (`deg_core.models.drawn`). `keypoints` and
+# `clusters` look at no picture: they are what others are compared with (`source_of`).
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "fast": {"flow": {}, "features": {}, "sequence": {}},
     "medium": {
@@ -30,7 +30,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "flow": {"network": "difference", "epochs": 1},
         "features": {
             "backbone": "small_cnn", "inputs": ["frame", "background_difference"],
-            "epochs": 8,
+            "weights": "drawn", "epochs": 8,
             "steps_per_epoch": 100, "lr": 1e-3, "schedule": "cosine", "weight_decay": 1e-4,
             "augment": {"hue": 0.0, "saturation": 0.0},
         },

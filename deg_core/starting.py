@@ -11,6 +11,7 @@ from deg_core.errors import ConfigError
 from deg_core.presets import DEFAULT_PRESETS, resolve, sections_of
 
 NONE, IMAGENET = "none", "imagenet"
+DRAWN = "drawn"  # what comes with the program: `deg_core.models.drawn`
 # torchvision's files of such weights, by backbone; torch keeps them in its hub/checkpoints.
 IMAGENET_FILES = {
     "resnet18": "resnet18-f37072fd.pth",
@@ -21,7 +22,7 @@ WITH_IMAGENET = tuple(IMAGENET_FILES)
 
 def weights_file(weights: str) -> Path | None:
     """Return the file that a value of ``weights`` names, if it names one."""
-    return None if weights in (NONE, IMAGENET) else Path(weights)
+    return None if weights in (NONE, IMAGENET, DRAWN) else Path(weights)
 
 
 def check_weights(config: Mapping[str, Any], *, project: Path) -> None:
@@ -57,9 +58,9 @@ def weights_problems(config: Mapping[str, Any], *, project: Path) -> Iterator[st
 
 def _problem(settings: Mapping[str, Any], section: str, project: Path) -> str | None:
     weights, file = settings["weights"], weights_file(settings["weights"])
-    if weights == IMAGENET and section != "features":
+    if weights in (IMAGENET, DRAWN) and section != "features":
         return (
-            "weights: expected none or a model file, found imagenet, which only backbones of "
+            f"weights: expected none or a model file, found {weights}, which only backbones of "
             "features have; write `weights: none`."
         )
     if weights == IMAGENET and settings["backbone"] not in WITH_IMAGENET:
@@ -75,8 +76,8 @@ def _problem(settings: Mapping[str, Any], section: str, project: Path) -> str | 
     if file is not None and not (project / file).is_file():
         if not file.suffix and file.name == str(file):  # `pretrained`, `latest`
             return (
-                f"weights: expected none, imagenet (under features) or a model file, found {file}; "
-                "of DeepEthogram's checkpoints `deg import-model` makes model files."
+                "weights: expected none, imagenet or drawn (under features), or a model file, "
+                f"found {file}; of DeepEthogram's checkpoints `deg import-model` makes model files."
             )
         return (
             f"weights: {project / file}: no such file; give its place relative to the project "

@@ -1,4 +1,4 @@
-"""What a network starts from: nothing, weights of torchvision, or a model file of this program.
+"""What a network starts from: nothing, weights of torchvision or of this program, a model file.
 
 Reads model files, and torchvision's weights from where torch keeps its downloads.
 """
@@ -11,14 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from deg_core.data.publish import sha256
 from deg_core.errors import ConfigError, ModelError
-from deg_core.models import agreement, files, imagenet
+from deg_core.models import agreement, drawn, files, imagenet
 from deg_core.models.agreement import GroupNames, listed
 from deg_core.models.sequence.base import prefixes
 from deg_core.models.two_stream import TwoStream
 from deg_core.progress import log
-from deg_core.settings import FeatureSettings, TrainSettings
-from deg_core.starting import IMAGENET, weights_file
+from deg_core.recording import reading
+from deg_core.settings import TrainSettings
+from deg_core.starting import DRAWN, IMAGENET, weights_file
 
 SHOWN = 3  # tensors that a message names
 
@@ -113,6 +115,8 @@ def load(
     """
     if settings.weights == IMAGENET:
         return _from_imagenet(network, settings, stage)
+    if settings.weights == DRAWN:
+        return _from_drawings(network, stage)
     file = weights_file(settings.weights)
     if file is None:
         return Loaded()
@@ -226,15 +230,38 @@ def _check_shapes(
         )
 
 
-# --- torchvision's
+# --- torchvision's, and the program's own
 
 
 def _from_imagenet(network: nn.Module, settings: TrainSettings, stage: str) -> Loaded:
-    if not isinstance(network, TwoStream) or not isinstance(settings, FeatureSettings):
-        raise ConfigError(
-            f"config.yaml: {stage.removeprefix('train_')}: weights: expected none or a model file, "
-            "found imagenet, which only backbones of features have; write `weights: none`."
-        )
+    _require_backbones(network, IMAGENET, stage)
     found = imagenet.fetch(settings.backbone)
     given = imagenet.adapted(network, found.state_dict)
     return _filled(network, given, source=found.url, sha256=found.sha256)
+
+
+def _from_drawings(network: nn.Module, stage: str) -> Loaded:
+    """Fill both backbones where they are of the size that was trained; else leave them, and say so.
+
+    Whoever makes `lite` narrower, or shows it something else, has not asked for an error.
+    """
+    _require_backbones(network, DRAWN, stage)
+    given = drawn.fitting(network)
+    if not given:
+        log(
+            f"weights: {DRAWN} are for other backbones, width, clip or inputs than this network's, "
+            "which starts from random numbers"
+        )
+        return Loaded()
+    reading(drawn.FILE)
+    return _filled(
+        network, given, source=drawn.NAME, sha256=sha256(drawn.FILE), files=(drawn.FILE,)
+    )
+
+
+def _require_backbones(network: nn.Module, weights: str, stage: str) -> None:
+    if not isinstance(network, TwoStream):
+        raise ConfigError(
+            f"config.yaml: {stage.removeprefix('train_')}: weights: expected none or a model file, "
+            f"found {weights}, which only backbones of features have; write `weights: none`."
+        )

@@ -43,10 +43,10 @@ behaviors: {behaviors}
 # Behaviors that never happen together: each frame has at most one of a group.
 # exclusive_groups: [[walk, rear]]
 
-# The models to train: lite is small and learns from scratch within minutes, on a processor, too;
-# fast, medium and slow are the paper's and want a graphics card and pretrained weights; keypoints
-# and clusters are made of what other programs found (docs/baselines.md). Several are trained and
-# reported side by side. Chosen by `deg new`: {reason}.
+# The models to train: lite is small and learns within minutes, on a processor, too; fast, medium
+# and slow are the paper's and want a graphics card and pretrained weights; keypoints and clusters
+# are made of what other programs found (docs/baselines.md). Several are trained and reported side
+# by side. Chosen by `deg new`: {reason}.
 presets: {presets}
 
 # Whose labels train, where a label file holds those of several annotators.

@@ -29,7 +29,8 @@ class TrainSettings:
 
     weights: str = setting(
         "none",
-        "Weights to start from: none, imagenet (features only), or a model file that deg wrote.",
+        "Weights to start from: none, a model file that deg wrote, or, for features, imagenet or "
+        "drawn, which comes with deg-core for small_cnn as lite has it, and is none for others.",
         minLength=1,
     )
     epochs: int = setting(

@@ -9,7 +9,7 @@ from deg_core.models.vision import torchvision_models
 from deg_core.starting import IMAGENET_FILES, check_weights, weights_file, weights_problems
 
 
-@pytest.mark.parametrize("weights", ["none", "imagenet"])
+@pytest.mark.parametrize("weights", ["none", "imagenet", "drawn"])
 def test_these_are_no_files(weights):
     assert weights_file(weights) is None
 
@@ -37,7 +37,7 @@ def problems(folder, **config):
         ),
         (
             {"features": {"common": {"weights": "pretrained"}}},
-            r"weights: expected none, imagenet \(under features\) or a model file, found "
+            r"weights: expected none, imagenet or drawn \(under features\), or a model file, found "
             "pretrained; .* `deg import-model` makes",
         ),
         (
@@ -45,12 +45,16 @@ def problems(folder, **config):
             r"sequence \(preset fast\): weights: expected none or a model file, found imagenet",
         ),
         (
+            {"flow": {"common": {"weights": "drawn"}}},
+            r"flow \(preset lite\): weights: expected none or a model file, found drawn",
+        ),
+        (
             {"features": {"lite": {"weights": "imagenet"}}},
             "imagenet exists for resnet18 and resnet50, not for the backbone small_cnn",
         ),
         (
             {"features": {"lite": {"epochs": 0}}},
-            "epochs: 0 uses a model file .*, but weights is none",
+            "epochs: 0 uses a model file .*, but weights is drawn",
         ),
         (
             {"presets": ["fast"], "features": {"fast": {"epochs": 0, "weights": "imagenet"}}},
