@@ -30,13 +30,14 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "flow": {"network": "difference", "epochs": 1},
         "features": {
             "backbone": "small_cnn", "inputs": ["frame", "background_difference"],
-            "weights": "drawn", "epochs": 8,
+            "weights": "drawn", "epochs": 8, "choose_after": 0.5,
             "steps_per_epoch": 100, "lr": 1e-3, "schedule": "cosine", "weight_decay": 1e-4,
             "augment": {"hue": 0.0, "saturation": 0.0},
         },
         "sequence": {
             "epochs": 40, "lr": 2e-3, "schedule": "cosine", "batch_size": 8,
             "windows_per_video": 8, "weight_decay": 0.01, "c_out": 2, "center_after": 500,
+            "choose_after": 0.5,
         },
     },
     KEYPOINTS: {

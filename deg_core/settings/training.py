@@ -56,6 +56,13 @@ class TrainSettings:
     stop_after: int = setting(
         0, "Training stops after so many epochs without progress; 0 means never.", minimum=0
     )
+    choose_after: float = setting(
+        0.0,
+        "Share of the epochs before whose end none is chosen as the best: with few validation "
+        "videos, weights of the first steps are sometimes the best by chance.",
+        minimum=0,
+        maximum=1,
+    )
     grad_clip: float = setting(
         0.0, "Largest gradient norm; 0 leaves gradients as they are.", minimum=0
     )
