@@ -121,6 +121,12 @@ def test_mirrored_clips_have_mirrored_facts(clear):
         np.testing.assert_allclose(mirrored[1], straight[1] * (1, -1), atol=1e-6)
 
 
+def test_the_picture_of_the_docs():
+    picture = arenas.sheet(1, 7)
+    assert picture.dtype == np.uint8
+    assert picture.shape == (3 * 98, 7 * 130, 3)
+
+
 def test_shown_normalises_and_mirrors(some):
     stacked = pretrain.draw(4, (96, 96), seed=3)
     rows = np.arange(4)

@@ -5,6 +5,7 @@ that what a network learns from them (where the animal lies, how it turns, moves
 in arenas that nobody has drawn.
 """
 
+import sys
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -269,3 +270,28 @@ def _camera(
         arena = arena * rng.uniform(0.92, 1.08)
     frames = frames + rng.normal(0, rng.uniform(0, 0.03), frames.shape)
     return tuple(np.clip(255 * image, 0, 255).astype(np.uint8) for image in (arena, frames))
+
+
+def sheet(rows: int = 2, columns: int = 7, *, seed: int = 3) -> NDArray[np.uint8]:
+    """Lay center frames of clips side by side, and all frames of two below them.
+
+    Returns
+    -------
+    np.ndarray
+        (height, width, 3) uint8 BGR, as OpenCV writes it.
+    """
+    clips = [draw_clip(np.random.default_rng((seed, i)), 96, 128) for i in range(rows * columns)]
+    turning = [c for c in clips if c.movement[MOVEMENT.index("turns")]]
+    lines = [[(c, CENTER) for c in clips[i * columns : (i + 1) * columns]] for i in range(rows)]
+    lines += [[(clip, i) for i in range(0, FRAMES, 2)] + [(clip, None)] for clip in turning[:2]]
+    return np.vstack([np.hstack([_seen(*one) for one in line]) for line in lines])
+
+
+def _seen(clip: DrawnClip, frame: int | None) -> NDArray[np.uint8]:
+    gray = clip.background if frame is None else clip.frames[frame]
+    colored = (gray[..., None] * clip.tint[::-1]).astype(np.uint8)
+    return cv2.copyMakeBorder(colored, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+
+
+if __name__ == "__main__":
+    cv2.imwrite(sys.argv[1], sheet())
