@@ -24,6 +24,7 @@ from deg_core.progress import log
 _APART = {"state", "logs"}
 _CODE = {".py", ".pyc", ".so"}
 _INSTALLED = (f"{sys.prefix}{os.sep}", f"{sys.base_prefix}{os.sep}")
+_PROGRAM = Path(__file__).absolute().parent  # what comes with it is told by its version
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Job:
         """Note that a file, or all of a folder, is read as it is now."""
         whole = Path(absolute(path))
         # A hidden one is a temporary file of `publish`, which reads back what it wrote.
-        if str(whole) in self.reads or whole.name.startswith("."):
+        if str(whole) in self.reads or whole.name.startswith(".") or whole.is_relative_to(_PROGRAM):
             return
         seen = look(whole) if folder or whole.is_file() else None
         if seen is not None:

@@ -307,8 +307,9 @@ class Fit:
 
     def _keep_best(self, value: float) -> None:
         p, sign = self.progress, BETTER[self.task.direction]
-        early = self._number <= self.settings.choose_after * self.settings.epochs
-        first = early or p.best is None or (math.isnan(p.best) and not math.isnan(value))
+        s, number = self.settings, not math.isnan(value)
+        early = s.schedule == "cosine" and self._number <= s.choose_after * s.epochs
+        first = p.best is None or (number and (early or math.isnan(p.best)))
         if first or sign * value > sign * p.best:  # false where either is not a number
             p.best, p.best_epoch, p.since_best = value, self._number, 0
             p.best_weights = copy.deepcopy(self.task.network.state_dict())

@@ -3,7 +3,6 @@
 Reads drawn/lite.npz beside this module, which tools/pretraining wrote.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deg_core.data.publish import damage_of
 from deg_core.models.two_stream import TwoStream
 
-PRESET = "lite"
+PRESET, INPUTS = "lite", ("frame", "background_difference")
 NAME = "deg_core/models/drawn/lite.npz"  # wherever the program is installed
 FILE = Path(__file__).with_name("drawn") / "lite.npz"
 
@@ -24,17 +24,35 @@ def packed(network: TwoStream) -> dict[str, NDArray[np.float16]]:
     return {key: value.half().numpy() for key, value in state.items() if ".backbone." in key}
 
 
-def fitting(network: TwoStream) -> Mapping[str, Tensor]:
-    """Return the weights for a network of the same backbones; nothing for any other.
+def fitting(network: TwoStream) -> dict[str, Tensor]:
+    """Return the weights of each stream that is the one which was trained.
 
     Parameters
     ----------
     network
-        With any last layers. A stream that it lacks is left out; one of another shape (another
-        width, clip, backbone or input) makes all of it another network.
+        With any last layers.
+
+    Returns
+    -------
+    dict
+        Tensors by their names in the network; nothing for a stream of another backbone, width or
+        clip, or that is shown something else.
+
+    Raises
+    ------
+    StateError
+        If the file is damaged or missing.
     """
-    own = {key: value for key, value in network.state_dict().items() if ".backbone." in key}
-    with np.load(FILE) as file:
-        if any(key not in file or file[key].shape != tuple(own[key].shape) for key in own):
-            return {}
-        return {key: torch.from_numpy(file[key]).to(own[key].dtype) for key in own}
+    shown = {
+        "spatial": network.inputs == INPUTS and network.picture == "center",
+        "flow": network.per_pair == 1,  # differences of neighboring frames
+    }
+    found = {}
+    with damage_of(FILE), FILE.open("rb") as opened, np.load(opened) as file:
+        for name in (name for name, as_trained in shown.items() if as_trained):
+            prefix = f"{name}.backbone."
+            own = {k: v for k, v in network.state_dict().items() if k.startswith(prefix)}
+            theirs = [key for key in file if key.startswith(prefix)]
+            if {k: v.shape for k, v in own.items()} == {k: file[k].shape for k in theirs}:
+                found |= {k: torch.from_numpy(file[k]).to(own[k].dtype) for k in theirs}
+    return found

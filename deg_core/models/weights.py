@@ -18,7 +18,6 @@ from deg_core.models.agreement import GroupNames, listed
 from deg_core.models.sequence.base import prefixes
 from deg_core.models.two_stream import TwoStream
 from deg_core.progress import log
-from deg_core.recording import reading
 from deg_core.settings import TrainSettings
 from deg_core.starting import DRAWN, IMAGENET, weights_file
 
@@ -249,11 +248,10 @@ def _from_drawings(network: nn.Module, stage: str) -> Loaded:
     given = drawn.fitting(network)
     if not given:
         log(
-            f"weights: {DRAWN} are for other backbones, width, clip or inputs than this network's, "
-            "which starts from random numbers"
+            f"weights: {DRAWN} are for networks of full width, inputs, motion and clip as those of "
+            "lite, without members; this one starts from random numbers"
         )
         return Loaded()
-    reading(drawn.FILE)
     return _filled(
         network, given, source=drawn.NAME, sha256=sha256(drawn.FILE), files=(drawn.FILE,)
     )

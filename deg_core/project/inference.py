@@ -214,8 +214,11 @@ def _imported(
         "background": wanted.manifest.needs_background,
     }
     if not (_says(note, about) and store.is_file()):
-        _check_ours(store, note, (background, stats))
-        note.unlink(missing_ok=True)
+        others = (background, stats) if wanted.manifest.needs_background else ()
+        _check_ours(store, note, others)
+        # The note last, so that what is left after a kill is still known to be ours.
+        for path in (*others, note):
+            path.unlink(missing_ok=True)
         import_video.run(
             raw=recording.raw, out=store, settings=from_dict(ImportSettings, settings["import"])
         )
@@ -238,14 +241,15 @@ def _check_ours(store: Path, note: Path, others: Iterable[Path]) -> None:
         ours = {path: not path.exists() for path in others}
     for path, is_ours in ours.items():
         if not is_ours:
-            raise ConfigError(f"--store: {path} is no imported video; name another folder.")
+            raise ConfigError(f"--store: {path} was not written by deg; name another folder.")
 
 
 def _is_note(path: Path) -> bool:
     try:
-        return {"content", "settings", "versions"} <= set(read_json(path))
+        content = read_json(path)
     except DegError:
         return False
+    return isinstance(content, dict) and {"content", "settings", "versions"} <= content.keys()
 
 
 def _is_import(path: Path) -> bool:

@@ -56,7 +56,7 @@ def show(path: Path, *, project: Path | None, depth: int | None, as_json: bool) 
     found = trace(ledger, path)
     name = ledger.name_of(path)
     if as_json:
-        print(json.dumps(as_graph(found, name), indent=1, ensure_ascii=False))
+        print(json.dumps(as_graph(found, name), indent=1))
     else:
         print("\n".join(lines_of(found, ledger, name, depth)))
     return 0 if found.file.record is not None and found.file.state == SAME else 2

@@ -58,8 +58,9 @@ class TrainSettings:
     )
     choose_after: float = setting(
         0.0,
-        "Share of the epochs before whose end none is chosen as the best: with few validation "
-        "videos, weights of the first steps are sometimes the best by chance.",
+        "With the cosine schedule, the share of epochs before whose end none is chosen as the "
+        "best, and stop_after does not count: on little validation video, weights of the first "
+        "steps are sometimes the best by chance.",
         minimum=0,
         maximum=1,
     )

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from deg_core.errors import ConfigError
+from deg_core.data.publish import sha256
+from deg_core.errors import ConfigError, StateError
 from deg_core.models import drawn, flow, two_stream, weights
 from deg_core.presets import resolve
 from deg_core.settings import FeatureSettings, FlowSettings, from_dict
@@ -42,24 +43,48 @@ def test_one_stream_gets_its_own():
     assert network.spatial is None
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"width": 0.5}, {"inputs": ("frame",)}, {"members": 2}, {"backbone": "resnet18"},
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("changes", [{"width": 0.5}, {"members": 2}, {"backbone": "resnet18"}])
 def test_other_networks_start_from_random_numbers_and_say_so(changes, capsys):
     network, loaded = load(replace(LITE, **changes))
     fresh, _ = load(replace(LITE, weights="none", **changes))
     assert loaded.source is None
     assert loaded.matched == ()
     assert all(map(torch.equal, network.state_dict().values(), fresh.state_dict().values()))
-    assert "which starts from random numbers" in capsys.readouterr().err
+    assert "this one starts from random numbers" in capsys.readouterr().err
 
 
-def test_another_clip_starts_from_random_numbers():
-    settings = from_dict(FlowSettings, resolve({}, "flow", "lite") | {"clip": 5})
-    assert load(LITE, motion=flow.build(settings))[1].matched == ()
+def motion(**changes):
+    return flow.build(from_dict(FlowSettings, resolve({}, "flow", "lite") | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "moves", "stream"),
+    [
+        ({"inputs": ("frame",)}, MOTION, "flow"),
+        ({"inputs": ("background_difference", "frame")}, MOTION, "flow"),
+        ({"picture": "channel_slice"}, MOTION, "flow"),
+        ({}, motion(clip=5), "spatial"),
+        ({}, motion(network="tiny_motion_net", clip=6, width=0.1), "spatial"),  # ten channels, too
+    ],
+)
+def test_a_stream_that_is_shown_something_else_starts_from_random_numbers(changes, moves, stream):
+    _, loaded = load(replace(LITE, **changes), motion=moves)
+    assert loaded.matched
+    assert all(key.startswith(f"{stream}.backbone.") for key in loaded.matched)
+
+
+def test_a_damaged_file_is_told(tmp_path, monkeypatch):
+    file = tmp_path / "lite.npz"
+    file.write_bytes(drawn.FILE.read_bytes()[:5000])
+    for place in (file, tmp_path / "missing.npz"):
+        monkeypatch.setattr(drawn, "FILE", place)
+        with pytest.raises(StateError, match=place.name):
+            load(LITE)
+
+
+def test_they_are_the_ones_that_this_version_of_the_stage_was_measured_with():
+    """Other weights are other numbers: raise `train_features` in deg_core/versions.py with them."""
+    assert sha256(drawn.FILE).startswith("fb3076a12ae35a59")
 
 
 def test_only_features_have_them():

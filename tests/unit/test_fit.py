@@ -107,19 +107,25 @@ def test_the_best_epoch_by_the_declared_direction(tmp_path, direction, values, b
         (0.25, [0.9, 0.8, 0.3, 0.5], 1),
         (0.75, [0.1, 0.9, 0.3, 0.2], 3),
         (1.0, [0.9, 0.8, 0.3, 0.2], 4),
-        (0.5, [0.9, float("nan"), 0.3, 0.2], 3),
+        (0.5, [0.9, float("nan"), 0.3, 0.2], 1),  # a number that there is, is kept
+        (0.5, [float("nan"), 0.9, float("nan"), 0.2], 2),
     ],
 )
 def test_no_epoch_is_chosen_before_a_share_of_them(tmp_path, share, values, best):
-    settings = replace(SETTINGS, epochs=4, choose_after=share)
+    settings = replace(SETTINGS, epochs=4, choose_after=share, schedule="cosine")
     task = Task(values)
     fitted = train(task, tmp_path, settings=settings)
     assert fitted.record["best_epoch"] == best
     assert equal(task.network.state_dict(), task.weights[best - 1])
 
 
+def test_without_an_end_that_is_known_every_epoch_counts(tmp_path):
+    settings = replace(SETTINGS, epochs=4, choose_after=1.0, schedule="plateau")
+    assert train(Task([0.1, 0.9, 0.3, 0.2]), tmp_path, settings=settings).record["best_epoch"] == 2
+
+
 def test_passing_over_epochs_is_no_lack_of_progress(tmp_path):
-    settings = replace(SETTINGS, epochs=6, choose_after=0.5, stop_after=2)
+    settings = replace(SETTINGS, epochs=6, choose_after=0.5, stop_after=2, schedule="cosine")
     fitted = train(Task([0.9, 0.5, 0.4, 0.3, 0.2, 0.1]), tmp_path, settings=settings)
     assert len(fitted.history) == 5
     assert fitted.record["best_epoch"] == 3

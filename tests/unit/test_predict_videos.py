@@ -253,7 +253,9 @@ def test_a_store_writes_over_nothing_of_another_program(exported_run, raw, tmp_p
     with h5py.File(theirs, "w") as file:
         file["tracks"] = [1.0]
     before = theirs.read_bytes()
-    with pytest.raises(ConfigError, match=r"--store: .*m1\.h5 is no imported video; name another"):
+    with pytest.raises(
+        ConfigError, match=r"--store: .*m1\.h5 was not written by deg; name another"
+    ):
         run(exported_run, out, [raw / "m1.mkv"], store=raw)
     assert theirs.read_bytes() == before
     assert not imported_once["import"]
@@ -263,10 +265,12 @@ def test_a_store_writes_over_nothing_of_another_program(exported_run, raw, tmp_p
 @pytest.mark.parametrize("name", ["m1.background.png", "m1.stats.json", "m1.source.json"])
 def test_a_store_writes_over_no_picture_or_table(name, exported_run, raw, tmp_path, imported_once):
     theirs = raw / name
-    theirs.write_text('{"mine": 1}')
-    with pytest.raises(ConfigError, match=rf"--store: .*{name} is no imported video; name another"):
+    theirs.write_text("5")
+    with pytest.raises(
+        ConfigError, match=rf"--store: .*{name} was not written by deg; name another"
+    ):
         run(exported_run, tmp_path / "out", [raw / "m1.mkv"], store=raw)
-    assert theirs.read_text() == '{"mine": 1}'
+    assert theirs.read_text() == "5"
     assert not imported_once["import"]
     assert {path.name for path in raw.glob("m1.*")} == {"m1.mkv", "m1.csv", name}
 
@@ -278,6 +282,24 @@ def test_an_import_without_its_note_is_done_again(exported_run, raw, tmp_path, i
     assert run(exported_run, tmp_path / "b", [raw / "m1.mkv"], store=store) == 0
     assert imported_once["import"] == 2
     assert (store / "m1.source.json").is_file()
+
+
+def test_what_a_killed_import_left_is_known_to_be_ours(
+    exported_run, raw, tmp_path, imported_once, monkeypatch
+):
+    store = tmp_path / "store"
+    assert run(exported_run, tmp_path / "a", [raw / "m1.mkv"], store=store) == 0
+    (store / "m1.h5").unlink()  # to save space
+    with monkeypatch.context() as patch:
+        patch.setattr("deg_core.stages.import_video.run", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(exported_run, tmp_path / "b", [raw / "m1.mkv"], store=store)
+    assert run(exported_run, tmp_path / "b", [raw / "m1.mkv"], store=store) == 0
+    assert {path.name for path in store.iterdir()} >= {"m1.h5", "m1.source.json"}
+
+
+def killed(**_):
+    raise KeyboardInterrupt
 
 
 def test_parts_divide_all_videos(raw, tmp_path):

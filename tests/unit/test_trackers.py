@@ -181,10 +181,12 @@ def test_more_levels_than_there_are(number, tmp_path):
     with h5py.File(path, "r+") as file:
         file["df_with_missing"].attrs["axis0_nlevels"] = number
     tracemalloc.start()
-    with pytest.raises(DegError, match=r"k\.h5: expected DeepLabCut's .*cannot be read"):
-        read_points(path)
-    assert tracemalloc.get_traced_memory()[1] < 10 * 2**20
-    tracemalloc.stop()
+    try:
+        with pytest.raises(DegError, match=r"k\.h5: expected DeepLabCut's .*cannot be read"):
+            read_points(path)
+        assert tracemalloc.get_traced_memory()[1] < 10 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_table_larger_than_its_file(tmp_path):

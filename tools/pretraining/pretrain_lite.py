@@ -166,12 +166,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=drawn.FILE)
     chosen = parser.parse_args()
+    if chosen.clips <= HELD_BACK:
+        parser.error(f"--clips: more than {HELD_BACK} of each shape, which are held back")
+    before = chosen.out.read_bytes() if chosen.out.exists() else b""
     torch.set_num_threads(1)
     torch.manual_seed(chosen.seed)
     pupil = Pupil()
     sets = [draw(chosen.clips, shape, chosen.seed) for shape in SHAPES]
     train(pupil, sets, steps=chosen.steps, seed=chosen.seed)
     publish_npz(chosen.out, drawn.packed(pupil.network))
+    told = (
+        "as before" if chosen.out.read_bytes() == before else "new; raise train_features' version"
+    )
+    print(f"{chosen.out}: {told}")
     return 0
 
 
