@@ -14,7 +14,7 @@ from deg_core.data.labels import write_frame_labels
 from deg_core.errors import ConfigError, LabelError, ModelError, StateError, VideoError
 from deg_core.learn.clips import ClipSource
 from deg_core.learn.losses import focal_bce
-from deg_core.models import files
+from deg_core.models import drawn, files
 from deg_core.settings import FeatureSettings, from_dict
 from deg_core.stages.criterion import count
 from deg_core.stages.networks import Motion, load_two_stream
@@ -354,6 +354,23 @@ def test_training_from_weights_stays_near_them(tiny_project, tmp_path):
         found = files.load(model, stage="train_features")["state_dict"][key]
         moved[strength] = (found - given).abs().max().item()
     assert 0 < moved[1e3] < moved[0.0]
+
+
+@pytest.mark.parametrize("curriculum", [False, True])
+def test_training_starts_from_drawn_weights(curriculum, tiny_project, tmp_path):
+    """The spatial stream does; the motion of this project is flow, which nobody drew."""
+    settings = {"weights": "drawn", "width": 1.0, "lr": 1e-6, "curriculum": curriculum}
+    model = tiny.train_features(tiny_project, tmp_path / "f.pt", settings=settings)
+    state = files.load(model, stage="train_features")["state_dict"]
+    record = json.loads(model.with_suffix(".run.json").read_text())["weights"]
+    with np.load(drawn.FILE) as file:
+        given = {key: file[key].astype(np.float32) for key in file if key.startswith("spatial")}
+    assert record["loaded"] == "deg_core/models/drawn/lite.npz"
+    assert record["matched"] == len(given)
+    assert any(key.startswith("flow.backbone.") for key in record["missing"])
+    for key in (name for name in given if name.endswith("0.weight")):
+        np.testing.assert_allclose(state[key].numpy(), given[key], atol=1e-3)
+        assert not np.array_equal(state[key].numpy(), given[key])
 
 
 # --- odd labels
