@@ -18,7 +18,7 @@ VERSIONS: dict[str, int] = {
     "import_keypoints": 1,
     "map_clusters": 1,
     "predict_clusters": 1,
-    "tune_thresholds": 3,
+    "tune_thresholds": 4,
     "bout_lengths": 1,
     "choose_postprocessing": 1,
     "postprocess": 2,

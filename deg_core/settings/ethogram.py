@@ -17,7 +17,7 @@ class ThresholdSettings:
         0.5, "Threshold where none is better than min_f1.", minimum=0, maximum=1
     )
     shift: float = setting(
-        0.5,
+        1.0,
         "Standard deviation, in log odds, by which the probabilities of other videos are expected "
         "to differ from those of one validation video; of n videos 1 / sqrt(n) of it.",
         minimum=0,

@@ -74,7 +74,7 @@ def test_weights_on_the_machine_are_used(tmp_path, more, reason, capsys):
     config = load_config(folder / "config.yaml")
     assert config["presets"] == ["fast", "lite"]
     assert resolve(config, "features", "fast")["weights"] == "imagenet"
-    assert resolve(config, "features", "lite")["weights"] == "none"
+    assert resolve(config, "features", "lite")["weights"] == "drawn"
     assert list(weights_problems(config, project=folder)) == []
     assert f"presets fast, lite, since {reason}; keep what" in capsys.readouterr().err
 
