@@ -6,6 +6,7 @@ import time
 import acts
 import pytest
 import scheduler
+import small
 
 from deg_core.project import cluster
 
@@ -13,7 +14,8 @@ from deg_core.project import cluster
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A project that nothing has been computed in."""
-    return acts.make(tmp_path_factory.mktemp("before") / "mice")
+    place = tmp_path_factory.mktemp("before")
+    return small.make(place / "mice", place / "raw")
 
 
 def test_the_command_that_answers_is_chosen(folder):
