@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -135,8 +136,10 @@ def predict_as_array(project: Path, place: Path) -> tuple[list[Job], list[str]]:
     tuple
         The jobs, and what each said.
     """
-    deg, raw = Path(sys.executable).with_name("deg"), project.parent / "raw"
-    place.mkdir()
+    deg, raw = place / "bin" / "deg", project.parent / "raw"
+    deg.parent.mkdir(parents=True)
+    deg.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m deg_core.cli "$@"\n')
+    deg.chmod(0o755)
     subprocess.run([deg, "export-model", project, "--out", place / "mouse.deg"], check=True)
     (place / "videos.txt").write_text("".join(f"{path}\n" for path in sorted(raw.glob("*.mkv"))))
     page = Path(__file__).parents[2].joinpath("docs", "large.md").read_text(encoding="utf-8")
