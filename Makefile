@@ -24,7 +24,7 @@ help:
 	@echo "make study-figures  their figures again, from results/summary/ alone: a minute"
 	@echo "make test       checks of style, then the tests"
 	@echo "make test-slow  the tests that train for minutes"
-	@echo "make test-faults  kill runs of a small project at random: KILLS=200, hours"
+	@echo "make test-faults  kill runs of a small project at random: KILLS=200, an hour"
 	@echo "make test-fuzz  N=10000 damaged files for each reader: an hour or two"
 	@echo "make test-slurm the tests on a Slurm, which it installs and starts here: root, Debian"
 	@echo "make lint       checks of style alone"

@@ -25,6 +25,14 @@ def weights_file(weights: str) -> Path | None:
     return None if weights in (NONE, IMAGENET, DRAWN) else Path(weights)
 
 
+def only_features_have(weights: str) -> str:
+    """Complain of weights that a network without backbones is to start from."""
+    return (
+        f"weights: expected none or a model file, found {weights}, which only backbones of "
+        "features have; write `weights: none`."
+    )
+
+
 def check_weights(config: Mapping[str, Any], *, project: Path) -> None:
     """Check what the trainings of a project start from.
 
@@ -59,10 +67,7 @@ def weights_problems(config: Mapping[str, Any], *, project: Path) -> Iterator[st
 def _problem(settings: Mapping[str, Any], section: str, project: Path) -> str | None:
     weights, file = settings["weights"], weights_file(settings["weights"])
     if weights in (IMAGENET, DRAWN) and section != "features":
-        return (
-            f"weights: expected none or a model file, found {weights}, which only backbones of "
-            "features have; write `weights: none`."
-        )
+        return only_features_have(weights)
     if weights == IMAGENET and settings["backbone"] not in WITH_IMAGENET:
         return (
             f"weights: imagenet exists for {' and '.join(WITH_IMAGENET)}, not for the backbone "

@@ -3,6 +3,7 @@
 Reads drawn/lite.npz beside this module, which tools/pretraining wrote.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -49,10 +50,17 @@ def fitting(network: TwoStream) -> dict[str, Tensor]:
     }
     found = {}
     with damage_of(FILE), FILE.open("rb") as opened, np.load(opened) as file:
-        for name in (name for name, as_trained in shown.items() if as_trained):
-            prefix = f"{name}.backbone."
-            own = {k: v for k, v in network.state_dict().items() if k.startswith(prefix)}
-            theirs = [key for key in file if key.startswith(prefix)]
-            if {k: v.shape for k, v in own.items()} == {k: file[k].shape for k in theirs}:
-                found |= {k: torch.from_numpy(file[k]).to(own[k].dtype) for k in theirs}
+        given = {key: torch.from_numpy(file[key]) for key in file}
+    for name, as_trained in shown.items():
+        own, theirs = _of_stream(name, network.state_dict()), _of_stream(name, given)
+        if as_trained and _shapes(own) == _shapes(theirs):
+            found |= {key: value.to(own[key].dtype) for key, value in theirs.items()}
     return found
+
+
+def _of_stream(name: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key: value for key, value in state.items() if key.startswith(f"{name}.backbone.")}
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {key: value.shape for key, value in state.items()}

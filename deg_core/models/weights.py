@@ -19,7 +19,7 @@ from deg_core.models.sequence.base import prefixes
 from deg_core.models.two_stream import TwoStream
 from deg_core.progress import log
 from deg_core.settings import TrainSettings
-from deg_core.starting import DRAWN, IMAGENET, weights_file
+from deg_core.starting import DRAWN, IMAGENET, only_features_have, weights_file
 
 SHOWN = 3  # tensors that a message names
 
@@ -259,7 +259,5 @@ def _from_drawings(network: nn.Module, stage: str) -> Loaded:
 
 def _require_backbones(network: nn.Module, weights: str, stage: str) -> None:
     if not isinstance(network, TwoStream):
-        raise ConfigError(
-            f"config.yaml: {stage.removeprefix('train_')}: weights: expected none or a model file, "
-            f"found {weights}, which only backbones of features have; write `weights: none`."
-        )
+        section = stage.removeprefix("train_")
+        raise ConfigError(f"config.yaml: {section}: {only_features_have(weights)}")

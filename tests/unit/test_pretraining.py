@@ -114,7 +114,7 @@ def test_both_answers_occur(some):
 
 def test_mirrored_clips_have_mirrored_facts(clear):
     """Whatever `shown` mirrors, axis and place are still those of the body that it shows."""
-    stacked = pretrain.Clips(*(np.stack(part) for part in zip(*clear, strict=True)))
+    stacked = arenas.DrawnClip(*(np.stack(part) for part in zip(*clear, strict=True)))
     rows, signs = np.arange(len(clear)), set()
     names = [arenas.POSTURE.index(name) for name in ("axis_x", "axis_y", "x", "y")]
     for seed in range(12):

@@ -11,12 +11,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import drawn_arenas
 import numpy as np
 import torch
-from drawn_arenas import MIRRORED, MOVEMENT, POSTURE, YES_OR_NO, draw_clip
+from drawn_arenas import MIRRORED, MOVEMENT, POSTURE, YES_OR_NO, DrawnClip, draw_clip
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -33,18 +32,8 @@ LR, WEIGHT_DECAY, DROPOUT = 2e-3, 1e-4, 0.1
 KNEE = 0.3  # of the loss: errors above it count linearly
 
 
-class Clips(NamedTuple):
-    """Drawn clips of one shape, as `drawn_arenas.DrawnClip` describes each."""
-
-    frames: NDArray[np.uint8]
-    background: NDArray[np.uint8]
-    tint: NDArray[np.float32]
-    posture: NDArray[np.float32]
-    movement: NDArray[np.float32]
-
-
-def draw(number: int, shape: tuple[int, int], seed: int) -> Clips:
-    """Draw clips; each has a seed of its own."""
+def draw(number: int, shape: tuple[int, int], seed: int) -> DrawnClip:
+    """Draw clips, stacked along a new first axis; each has a seed of its own."""
     frames = np.empty((number, drawn_arenas.FRAMES, *shape), np.uint8)
     background = np.empty((number, *shape), np.uint8)
     others = []
@@ -52,11 +41,11 @@ def draw(number: int, shape: tuple[int, int], seed: int) -> Clips:
         clip = draw_clip(np.random.default_rng((seed, *shape, i)), *shape)
         frames[i], background[i] = clip.frames, clip.background
         others.append(clip[2:])
-    return Clips(frames, background, *map(np.stack, zip(*others, strict=True)))
+    return DrawnClip(frames, background, *map(np.stack, zip(*others, strict=True)))
 
 
 def shown(
-    clips: Clips, rows: NDArray[np.intp], rng: np.random.Generator | None
+    clips: DrawnClip, rows: NDArray[np.intp], rng: np.random.Generator | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Bring clips to the network's input, normalised by themselves; with ``rng``, varied.
 
@@ -119,7 +108,7 @@ class Pupil(nn.Module):
         return self.posture(self.drop(lying)), self.movement(self.drop(moving))
 
 
-def train(pupil: Pupil, sets: Sequence[Clips], *, steps: int, seed: int) -> None:
+def train(pupil: Pupil, sets: Sequence[DrawnClip], *, steps: int, seed: int) -> None:
     """Train, and say now and then how wrong it is about clips that it has not seen."""
     rng = np.random.default_rng(seed)
     optimizer = torch.optim.Adam(pupil.parameters(), LR, weight_decay=WEIGHT_DECAY)
@@ -143,7 +132,7 @@ def train(pupil: Pupil, sets: Sequence[Clips], *, steps: int, seed: int) -> None
 
 
 @torch.no_grad()
-def judge(pupil: Pupil, sets: Sequence[Clips]) -> dict[str, float]:
+def judge(pupil: Pupil, sets: Sequence[DrawnClip]) -> dict[str, float]:
     """Return the mean error of each fact on the clips held back; yes or no: the share wrong."""
     pupil.eval()
     found = []
