@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from deg_core import states
-from deg_core.errors import ConfigError, Interrupted
+from deg_core.errors import ConfigError, Interrupted, StateError
 from deg_core.learn import distributed, parts
 from deg_core.learn.average import averaged, running_average
 from deg_core.learn.device import Precision
@@ -34,6 +34,8 @@ from deg_core.settings import TrainSettings
 
 SAVE_EVERY_S = 600.0
 BETTER = {"higher": 1.0, "lower": -1.0}
+# What loading raises where names, kinds or shapes are others.
+UNFIT = (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
 
 
 class Task(Protocol):
@@ -343,7 +345,21 @@ class Fit:
         content = find_state(self.path, fingerprint=self.fingerprint, log=log)
         if content is None:
             return
-        self.task.network.load_state_dict(content["network"])
+        try:
+            self._restore(content)
+        except UNFIT as error:  # of this training by its fingerprint, but not by what it holds
+            raise StateError(
+                f"{self.path}: expected the saved state of this training, found one that does not "
+                f"fit it ({type(error).__name__}); delete its folder and run again."
+            ) from error
+        log(f"continuing from epoch {self.progress.epoch + 1}, step {self.progress.step}")
+
+    def _restore(self, content: Mapping[str, Any]) -> None:
+        progress = Progress.restored(content["progress"])
+        network = self.task.network
+        if progress.best is not None:
+            network.load_state_dict(progress.best_weights)  # fails here if it would in the end
+        network.load_state_dict(content["network"])
         self.optimizer.load_state_dict(content["optimizer"])
         if self.schedule is not None:
             self.schedule.load_state_dict(content["schedule"])
@@ -351,8 +367,7 @@ class Fit:
             self.average.load_state_dict(content["average"])
         if content["scaler"]:  # empty where the number format had none, as on another device
             self.scaler.load_state_dict(content["scaler"])
-        self.progress = Progress(**content["progress"])
-        log(f"continuing from epoch {self.progress.epoch + 1}, step {self.progress.step}")
+        self.progress = progress
 
     def _record(self) -> dict[str, Any]:
         p = self.progress

@@ -6,9 +6,10 @@ run has ended well (`deg run` removes it): Snakemake deletes what a job made if 
 before it could note that the job is done, and days of training must not go with it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from torch import Tensor
@@ -37,6 +38,29 @@ class Progress:
     attempts: int = 0
     finished: bool = False
     micro_batch: int = 0  # samples that memory holds at once, since it ran out; 0: all of a batch
+
+    @classmethod
+    def restored(cls, saved: Mapping[str, Any]) -> "Progress":
+        """Return what a state holds.
+
+        Raises
+        ------
+        TypeError
+            If it is of another kind than what is written.
+        ValueError
+            If an epoch has no metrics, or a finished training no best one.
+        """
+        progress = cls(**saved)
+        for each in fields(cls):
+            value, usual = getattr(progress, each.name), getattr(cls(), each.name)
+            kinds = (float, NoneType) if usual is None else (type(usual),)
+            if not isinstance(value, kinds):
+                raise TypeError(f"{each.name} is {type(value).__name__}")
+        if not all(isinstance(row, dict) and row for row in progress.history):
+            raise ValueError("history")
+        if progress.finished and (progress.best is None or not progress.history):
+            raise ValueError("finished")
+        return progress
 
 
 def write_state(path: Path, content: memoryview) -> None:
@@ -87,7 +111,7 @@ def find_state(path: Path, *, fingerprint: str, log: Log) -> dict[str, Any] | No
     passed: list[str] = []
     for place in map(path.with_name, NAMES):
         content = read_state(place, log=passed.append)
-        if content is not None and content["fingerprint"] == fingerprint:
+        if content is not None and content.get("fingerprint") == fingerprint:
             break
         if content is not None:
             passed.append(f"{place}: settings or inputs have changed since")

@@ -2,6 +2,9 @@
 
 import io
 import random
+import shutil
+import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import golden_inputs
@@ -11,15 +14,18 @@ from harness import Target
 from parity.fill_weights import fill
 
 from deg_core.errors import DegError, ModelError
-from deg_core.learn.state import FORMAT, Progress, read_state
+from deg_core.learn.device import Precision
+from deg_core.learn.fit import Fit
 from deg_core.models import agreement, compat
 from deg_core.models.compat import checkpoint
 from deg_core.models.compat.convert import convert
-from deg_core.settings import FeatureSettings, FlowSettings, SequenceSettings
+from deg_core.settings import FeatureSettings, FlowSettings, SequenceSettings, TrainSettings
 from deg_core.stages.networks import Motion, load_sequence, load_two_stream
+from deg_core.states import LAST
 
 CPU = torch.device("cpu")
 BEHAVIORS = list(golden_inputs.BEHAVIORS)
+FEW_STEPS = TrainSettings(epochs=2, batch_size=4)
 
 
 def read_flow(path: Path) -> None:
@@ -57,8 +63,10 @@ def read_checkpoint(path: Path) -> None:
 
 
 def read_training_state(path: Path) -> None:
-    """Read the state of a training, which counts as none where it is damaged."""
-    read_state(path, log=str)
+    """Go on with a training from its state, which counts as none where it is damaged."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        shutil.copy(path, folder)
+        Fit(LinearTask(), settings=FEW_STEPS, state=Path(folder), fingerprint="fuzz").run()
 
 
 # --- damage that keeps the file a model file
@@ -134,12 +142,31 @@ def _checkpoints(*, zipped: bool) -> dict[str, bytes]:
     return found
 
 
-def _state() -> bytes:
-    out = io.BytesIO()
-    weights = {"w": torch.zeros(3, 3)}
-    progress = vars(Progress(epoch=2, best_weights=weights))
-    torch.save({"format": FORMAT, "progress": progress, "model": weights}, out)
-    return out.getvalue()
+class LinearTask:
+    """A training of nine numbers."""
+
+    metric, direction = "loss", "lower"
+    precision = Precision(CPU, torch.float32)
+
+    def __init__(self) -> None:
+        self.network = torch.nn.Linear(3, 3)
+
+    def n_steps(self) -> int:
+        return 2
+
+    def batches(self, epoch: int, start: int) -> Generator[torch.Tensor, None, None]:
+        yield from torch.ones(2, 4, 3)[start:]
+
+    def loss(self, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        return self.network(batch).square().mean()
+
+    def validate(self) -> dict[str, float]:
+        return {"loss": 1.0}
+
+
+def _state(folder: Path) -> bytes:
+    Fit(LinearTask(), settings=FEW_STEPS, state=folder, fingerprint="fuzz").run()
+    return (folder / LAST).read_bytes()
 
 
 def targets(folder: Path) -> dict[str, Target]:
@@ -157,5 +184,7 @@ def targets(folder: Path) -> dict[str, Target]:
         "model, sequence": Target(read_sequence, {"s.pt": sequence.read_bytes()}, MODEL),
         "checkpoint, archive": Target(read_checkpoint, _checkpoints(zipped=True), ZIPPED),
         "checkpoint, stream": Target(read_checkpoint, _checkpoints(zipped=False), STREAM),
-        "training state": Target(read_training_state, {"last.pt": _state()}, ZIPPED),
+        "training state": Target(
+            read_training_state, {LAST: _state(folder / "state")}, MODEL
+        ),
     }  # fmt: skip

@@ -602,6 +602,36 @@ def test_numbers_that_are_not_what_was_saved_are_noticed(tmp_path, whole, capsys
     assert "cannot be used (OSError)" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"optimizer": None}, "AttributeError|TypeError"),
+        ({"network": {"w": torch.zeros(1)}}, "RuntimeError"),
+        ({"progress": {"epoch": "2"}}, "TypeError"),
+        ({"progress": {"epochs": 2}}, "TypeError"),
+        ({"progress": {"best": 1.0, "best_weights": {}}}, "RuntimeError"),
+        ({"progress": {"history": [0.5]}}, "ValueError"),
+        ({"progress": {"finished": True}}, "ValueError"),
+    ],
+)
+def test_a_state_that_holds_something_else_is_one_sentence(tmp_path, whole, changes, kind):
+    path = tmp_path / "whole" / "last.pt"
+    content = torch.load(path, weights_only=True)
+    torch.save(content | changes, path)
+    with pytest.raises(StateError, match=rf"last\.pt: expected .* does not fit it \(({kind})\)"):
+        train(Task(), tmp_path / "whole")
+
+
+def test_a_state_without_its_fingerprint_counts_as_none(tmp_path, whole, capsys):
+    path = tmp_path / "whole" / "last.pt"
+    path.with_name("previous.pt").unlink(missing_ok=True)
+    content = torch.load(path, weights_only=True)
+    del content["fingerprint"]
+    torch.save(content, path)
+    train(Task(), tmp_path / "whole")
+    assert "settings or inputs have changed since; training starts" in capsys.readouterr().err
+
+
 def test_a_state_executes_nothing(tmp_path):
     class Trap:
         def __reduce__(self):

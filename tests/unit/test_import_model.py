@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,16 @@ def test_networks_without_a_place_here_are_refused(name, words):
 def test_other_state_dicts_are_refused(keys, words):
     with pytest.raises(ModelError, match=words):
         recognise({key: torch.empty(1, 1, 1, 1) for key in keys})
+
+
+@pytest.mark.parametrize("key", ["rnn.weight_ih_l0", "rnn.weight_hh_l0"])
+def test_tensors_without_numbers_are_refused(key):
+    """Sizes are told by shapes: one of 0 asks for a network that nobody can build."""
+    state = compat_state("rnn", K=3, D=4, hidden_size=3, num_layers=1)
+    state[key] = torch.zeros(12, 0)
+    for read in (recognise, partial(compat.from_deepethogram, "rnn")):
+        with pytest.raises(ModelError, match=rf"'{re.escape(key)}' has the shape \[12, 0\]"):
+            read(state)
 
 
 def test_a_pair_of_networks_that_no_preset_has_is_refused():

@@ -23,6 +23,7 @@ from deg_core.models.compat.translation import (
     copy,
     correspondence,
     own,
+    refuse_empty,
 )
 
 __all__ = [
@@ -83,6 +84,7 @@ def from_deepethogram(network: str, state_dict: Mapping[str, Tensor], **options:
     options = {ALIASES.get(name, name): value for name, value in options.items()}
     _refuse_unknown(network, options)
     shapes = {key: tuple(torch.as_tensor(value).shape) for key, value in state_dict.items()}
+    refuse_empty(shapes)
     complete = translation.complete(options, shapes, network)
     module = _build(network, translation, complete)
     origin = Origin(network, translation, complete, tuple(shapes))

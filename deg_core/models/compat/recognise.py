@@ -11,6 +11,7 @@ from torch import Tensor
 
 from deg_core.errors import ModelError
 from deg_core.models import compat
+from deg_core.models.compat.translation import refuse_empty
 
 State = Mapping[str, Tensor]
 Run = Mapping[str, Any]
@@ -45,6 +46,7 @@ def recognise(state: State) -> str:
     ModelError
         If it is no known one, or one that has no place here.
     """
+    refuse_empty({key: tuple(tensor.shape) for key, tensor in state.items()})
     name = _name(state)
     if name is None:
         raise ModelError(

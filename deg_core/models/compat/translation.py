@@ -188,6 +188,22 @@ def add_unused(module: nn.Module, shapes: Mapping[str, Shape]) -> None:
         module.add_module(UNUSED, nn.ParameterDict(empty))
 
 
+def refuse_empty(shapes: Mapping[str, Shape]) -> None:
+    """Refuse tensors without numbers, which no network has: sizes are told by shapes.
+
+    Raises
+    ------
+    ModelError
+        Naming the first of them.
+    """
+    for key, shape in shapes.items():
+        if 0 in shape:
+            raise ModelError(
+                f"its tensor '{key}' has the shape {list(shape)}, expected numbers in it; the file "
+                "was damaged or cut when it was written, so take another copy."
+            )
+
+
 def check(
     expected: Mapping[str, Shape],
     found: Mapping[str, Shape],
