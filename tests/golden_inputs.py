@@ -26,15 +26,16 @@ FRAMES = {"g1": 40, "g2": 32, "g3": 30}
 SIZE = 32
 NORMALIZATION = {"mean": [0.45, 0.4, 0.35], "std": [0.2, 0.25, 0.3]}
 FLOW = FlowSettings(
-    width=0.1, clip=5, epochs=2, steps_per_epoch=1, batch_size=4, lr=1e-3, val_clips=6
-)
+    width=0.1, clip=5, epochs=2, steps_per_epoch=1, batch_size=4, lr=1e-3, val_clips=6,
+    precision="fp32",
+)  # fmt: skip
 FEATURES = FeatureSettings(
     backbone="small_cnn", width=0.25, inputs=("frame", "background_difference"), epochs=2,
     steps_per_epoch=3, batch_size=8, lr=5e-3, precision="fp32",
 )  # fmt: skip
 SEQUENCE = SequenceSettings(
     window=10, filter_length=5, n_filters=3, n_layers=2, c_out=2, hidden=8, epochs=2, batch_size=2,
-    steps_per_epoch=3, lr=5e-3,
+    steps_per_epoch=3, lr=5e-3, precision="fp32",
 )  # fmt: skip
 N_FEATURES = 6  # of each stream, for the stages that read features
 FPS = 25.0

@@ -22,7 +22,6 @@ FPS = 30  # of rendered videos
 CLIPS_SIZE = (256, 256)
 # Lengths are compared with the smallest model and small frames: hours of video take minutes.
 LENGTH_PRESET, LENGTH_SIZE = "lite", (96, 96)
-LONG = 10  # minutes of video; what is longer is measured once
 TGM = {"c_in": 8, "c_out": 8, "length": 15}
 TGM_SHAPES = ({"n": 8, "d": 512, "t": 180}, {"n": 16, "d": 1024, "t": 180})
 TGM_QUICK = ({"n": 2, "d": 256, "t": 180},)
@@ -247,11 +246,9 @@ def length(bench: Bench) -> list[Record]:
     minute = bench.folder / "minute.mp4"
     n_frames = round(FPS * 60 * min(1, *bench.options.minutes))
     rows: dict[tuple[str, float], list[Record]] = {}
-    for turn, kind, minutes in product(
+    for _, kind, minutes in product(
         range(bench.options.repeats), bench.options.stores, bench.options.minutes
     ):
-        if turn and minutes > LONG:
-            continue
         bench.once(minute, "draw", out=minute, n_frames=n_frames, size=LENGTH_SIZE[0])
         times = max(1, round(minutes * 60 * FPS / n_frames))
         work = partial(length_of, bench, kind, times, n_frames)

@@ -125,7 +125,7 @@ def _training(found: Sequence[Record]) -> Iterator[Table]:
     memory = ["peak_mb", *(["card_mb"] if any("card_mb" in each for each in learning) else [])]
     rows = [
         [
-            each["preset"], each["stage"], str(each["batch"]),
+            each["preset"], each["stage"], each["precision"], str(each["batch"]),
             *_cells(each, ("steps_per_s", "cpu_s", *GAIN)),
             _number(each["batch"] * each["steps_per_s"]["median"]),
             *(_number(each[name]) for name in memory),
@@ -136,7 +136,8 @@ def _training(found: Sequence[Record]) -> Iterator[Table]:
         f"{_times(found)}; frames of {_listed(found, 'size')}; plain: the same step with both "
         "networks as they are, in fp32; peak memory is that of the whole process, once."
     ]
-    columns = ["preset", "training", "batch", "steps/s", "CPU s a step", *GAINS, "samples/s"]
+    columns = ["preset", "training", "format", "batch", "steps/s", "CPU s a step", *GAINS]
+    columns.append("samples/s")
     yield Table(
         "Training steps",
         [*columns, "peak MB", "peak MB on the card"][: len(columns) + len(memory)],

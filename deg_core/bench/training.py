@@ -18,7 +18,7 @@ from deg_core.bench.subject import wait_for
 from deg_core.bench.untrained import SEED
 from deg_core.data.statistics import read_moments
 from deg_core.learn.clips import ClipSource
-from deg_core.learn.device import choose, keep_freed_memory
+from deg_core.learn.device import choose, keep_freed_memory, name_of
 from deg_core.learn.fit import Fit, Task
 from deg_core.learn.memory import fitting_batch, free_memory, untouched
 from deg_core.settings import (
@@ -255,7 +255,7 @@ def steps_of(task: Any, n_samples: int, limits: Mapping[str, Any], folder: Path)
     Returns
     -------
     dict
-        Samples per step, and figures of its time.
+        Samples per step, the number format of the networks, and figures of its time.
     """
     settings, enough = task.settings, max(1, n_samples // (WARM + FEWEST))
     most = min(limits["batch"], enough)
@@ -269,6 +269,7 @@ def steps_of(task: Any, n_samples: int, limits: Mapping[str, Any], folder: Path)
     return {
         "learns": True,
         "batch": size,
+        "precision": name_of(task.precision.dtype),
         "steps_per_s": figure([1 / step.wall_s for step in steps]),
         "cpu_s": figure([step.cpu_s for step in steps]),
         **card_memory(task.device),

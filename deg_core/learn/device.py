@@ -155,17 +155,15 @@ def precision_of(wanted: str, device: torch.device) -> Precision:
     Parameters
     ----------
     wanted
-        ``fp32``, ``bf16``, ``fp16``; ``auto`` is bf16 on a CUDA device that has it, fp16 on an
-        older one, fp32 elsewhere.
+        ``fp32``, ``bf16``, ``fp16``; ``auto`` is bf16 where the device computes it faster than
+        fp32, fp16 on a CUDA device too old for that, fp32 elsewhere.
     device
         What computes.
     """
-    if wanted != "auto":
-        return Precision(device, DTYPES[wanted])
-    if device.type != "cuda":
-        return Precision(device, torch.float32)
-    has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
-    return Precision(device, torch.bfloat16 if has_bfloat16 else torch.float16)
+    dtype = DTYPES[wanted] if wanted != "auto" else inference_dtype(wanted, device)
+    if wanted == "auto" and device.type == "cuda" and dtype == torch.float32:
+        dtype = torch.float16
+    return Precision(device, dtype)
 
 
 def inference_dtype(wanted: str, device: torch.device) -> torch.dtype:
@@ -174,18 +172,20 @@ def inference_dtype(wanted: str, device: torch.device) -> torch.dtype:
     Parameters
     ----------
     wanted
-        ``fp32``, ``bf16``; ``auto`` is bf16 where the device computes it faster than fp32: on a
-        CUDA device and on a processor with instructions for it.
+        ``fp32``, ``bf16``; ``auto`` is bf16 where the device computes it faster than fp32.
     device
         What computes.
     """
     if wanted != "auto":
         return DTYPES[wanted]
+    return torch.bfloat16 if is_fast_at_bfloat16(device) else torch.float32
+
+
+def is_fast_at_bfloat16(device: torch.device) -> bool:
+    """Tell whether a CUDA device or a processor has instructions for bfloat16."""
     if device.type == "cuda":
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        fast = device.type == "cpu" and has_fast_bfloat16()
-    return torch.bfloat16 if fast else torch.float32
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and has_fast_bfloat16()
 
 
 def compiles(device: torch.device) -> bool:

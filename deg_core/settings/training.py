@@ -73,7 +73,9 @@ class TrainSettings:
         minimum=0, exclusiveMaximum=1,
     )  # fmt: skip
     precision: Literal["auto", "fp32", "bf16", "fp16"] = setting(
-        "auto", "Number format of the computation; auto is bf16 or fp16 where a GPU has it."
+        "auto",
+        "Number format of the computation; auto is bf16 where the processor or GPU is fast at it, "
+        "fp16 on older GPUs.",
     )
     weight_decay: float = setting(
         1e-3, "Weight of half the sum of squared weights, biases and norms apart.", minimum=0

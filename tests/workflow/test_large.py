@@ -27,6 +27,18 @@ except SystemExit as stop:
 """
 
 
+WAITING = f"""
+include: "{ROOT / "workflow/rules/planning.smk"}"
+
+rule all:
+    input: expand("{{i}}.txt", i=range(12))
+
+rule one:
+    output: "{{i}}.txt"
+    shell: "sleep 0.3; touch {{output}}"
+"""
+
+
 def make_project(folder: Path, n_videos: int) -> Path:
     """Make a project of labeled videos, two splits."""
     config = {"behaviors": ["groom", "rear"], "presets": ["lite"], "splits": {"count": 2}}
@@ -95,3 +107,18 @@ def test_calls_of_ours_for_each_job(counted):
     """Settings, inputs, resources: a dozen small functions for a job, and no more."""
     jobs = counted[36]["jobs"] - counted[24]["jobs"]
     assert (counted[36]["ours"] - counted[24]["ours"]) / jobs < 60
+
+
+def test_the_scheduler_looks_for_jobs_when_one_has_ended_and_not_ever_more_often(tmp_path):
+    """Left alone, Snakemake looks once more each second for each job that has ended before."""
+    (tmp_path / "Snakefile").write_text(WAITING)
+    stats = tmp_path / "calls"
+    subprocess.run(
+        [sys.executable, "-c", PROFILED, stats, "--cores", "1", "--quiet"], cwd=tmp_path,
+        check=True, capture_output=True,
+    )  # fmt: skip
+    looks = [
+        number for (_, _, name), (_, number, *_) in pstats.Stats(str(stats)).stats.items()
+        if name == "job_selector"
+    ]  # fmt: skip
+    assert 12 <= max(looks) <= 14  # 13 jobs

@@ -1,4 +1,4 @@
-"""What keeps planning linear in the number of videos (docs/large.md); what jobs ask for; no rule."""
+"""What keeps planning and scheduling linear (docs/large.md); what jobs ask for; no rule."""
 
 import atexit
 import gc
@@ -6,6 +6,11 @@ import inspect
 from functools import cache
 
 from snakemake.rules import InputFiles
+
+try:
+    from snakemake.scheduling.job_scheduler import JobScheduler
+except ImportError:  # Snakemake before 9.10
+    from snakemake.scheduler import JobScheduler
 
 # A plan is objects by the million that all stay: looking through them for some that are not needed
 # any more, after each 700 new ones as is Python's default, is 8 % of the work.
@@ -37,6 +42,22 @@ def has_input(files, file):
 
 
 InputFiles.__contains__ = has_input
+
+
+def look_again(scheduler, delay, usual=JobScheduler._schedule_reevalutation):
+    """Have the scheduler look for jobs to start once more after ``delay`` seconds, where it must.
+
+    Snakemake starts 100 jobs a second at most, and therefore looks again after each second; but
+    each look asks for another one, and so does each job that ends. After thousands of jobs it looks
+    thousands of times a second, at the inputs of all jobs that wait, for as long as any waits.
+    Unless that limit was reached, a job that ends is all that can make room for another.
+    """
+    limit = scheduler.job_rate_limiter
+    if limit is None or limit.get_free_jobs() == 0:
+        usual(scheduler, delay)
+
+
+JobScheduler._schedule_reevalutation = look_again
 
 
 # --- resources; they change no result, and never make anything stale

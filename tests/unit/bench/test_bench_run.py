@@ -176,12 +176,14 @@ def test_the_users_video_is_taken(tmp_path):
     assert [each["settings"]["store"] for each in recorder.asked("store")] == ["raw", "jpeg"]
 
 
-def test_long_videos_are_measured_once(tmp_path):
+def test_every_length_is_measured_in_turn(tmp_path):
     recorder, _, results = recorded(
         tmp_path, parts=("length",), minutes=(1, 10, 60), stores=("jpeg",), repeats=3
     )
     numbers = {each["minutes"]: each["extract"]["wall_s"]["n"] for each in results["length"]}
-    assert numbers == {1: 3, 10: 3, 60: 1}
+    assert numbers == {1: 3, 10: 3, 60: 3}
+    sizes = [each["video"].stem for each in recorder.asked("import")]
+    assert sizes == ["1", "10", "60"] * 3
     assert [each["times"] for each in recorder.asked("repeat")] == [1, 10, 60]
     assert recorder.asked("draw")[0]["n_frames"] == 1800
     assert len(recorder.asked("models")) == 1

@@ -42,10 +42,12 @@ RESULTS = {
     "training": [
         {"preset": "lite", "stage": "train_flow", "size": [64, 64], "learns": False},
         {"preset": "lite", "stage": "train_features", "size": [64, 64], "learns": True,
-         "batch": 32, "steps_per_s": figure([0.5, 0.25, 0.5]), "cpu_s": figure([2.0, 4.0, 2.0]),
-         "peak_mb": 1234.5, "wall_ratio": figure([1.5]), "cpu_ratio": figure([1.4])},
+         "precision": "bf16", "batch": 32, "steps_per_s": figure([0.5, 0.25, 0.5]),
+         "cpu_s": figure([2.0, 4.0, 2.0]), "peak_mb": 1234.5,
+         "wall_ratio": figure([1.5]), "cpu_ratio": figure([1.4])},
         {"preset": "lite", "stage": "train_sequence", "size": [64, 64], "learns": True,
-         "batch": 8, "steps_per_s": figure([2.0]), "cpu_s": figure([1.0]), "peak_mb": 99.0},
+         "precision": "fp32", "batch": 8, "steps_per_s": figure([2.0]), "cpu_s": figure([1.0]),
+         "peak_mb": 99.0},
     ],
     "length": [
         {"preset": "lite", "size": [96, 96], "store": "raw", "minutes": minutes, "frames": 1,
@@ -151,8 +153,8 @@ def test_table_of_clips():
 def test_table_of_training():
     (table,) = tables.tables_of("training", RESULTS)
     assert table.rows == [
-        ["lite", "train_features", "32", "0.500", "2.00", "1.50", "1.40", "16.0", "1234"],
-        ["lite", "train_sequence", "8", "2.00", "1.00", "", "", "16.0", "99.0"],
+        ["lite", "train_features", "bf16", "32", "0.500", "2.00", "1.50", "1.40", "16.0", "1234"],
+        ["lite", "train_sequence", "fp32", "8", "2.00", "1.00", "", "", "16.0", "99.0"],
     ]
     assert table.notes[-1] == "Nothing to learn: train_flow of lite."
     on_card = [each | {"card_mb": 99.6} for each in RESULTS["training"]]

@@ -35,6 +35,7 @@ def tasks(monkeypatch):
 def check_steps(found, n=training.FEWEST):
     assert found["learns"]
     assert found["batch"] == 4
+    assert found["precision"] in ("fp32", "bf16")  # as the processor is fast at
     assert check_figures(found) == 2
     assert found["steps_per_s"]["n"] == found["cpu_s"]["n"] == n
     assert found["steps_per_s"]["median"] > 0
