@@ -269,7 +269,8 @@ def check_config(config: Any, source: str = "config.yaml") -> dict[str, Any]:
         )
     ready = _without_empty(config)
     own = ready.get("preset_base")
-    described = _schema_with(tuple(own) if isinstance(own, Mapping) else ())
+    names = own if isinstance(own, Mapping) else ()
+    described = _schema_with(tuple(name for name in names if isinstance(name, str)))
     errors = sorted(
         _Validator(described).iter_errors(ready), key=lambda error: list(map(str, error.path))
     )
@@ -334,10 +335,10 @@ def _behaviors(names: Sequence[str]) -> Iterator[str]:
 def _presets(config: Mapping[str, Any]) -> Iterator[str]:
     own = config.get("preset_base") or {}
     for name in own:
-        if not NAME.fullmatch(str(name)):
+        if not isinstance(name, str) or not NAME.fullmatch(name):
             yield (
                 f"preset_base: '{name}' cannot name a preset; use letters, digits, _ and -, with "
-                "a letter or digit first."
+                "a letter or digit first, in quotes if YAML takes it for something else (yes, 12)."
             )
         if name in PRESETS or name == COMMON:
             yield f"preset_base: '{name}' is taken; choose another name for your preset."

@@ -244,6 +244,8 @@ PRESET_COMPLAINTS = {
     "presets: []": "presets: expected at least 1 value, found an empty list.",
     "features: {mine: {lr: 0.1}}": "features: unknown key 'mine'; expected one of common, ",
     "preset_base: {mine: lit}": "preset_base.mine: expected one of ",
+    "preset_base: {yes: lite}": "preset_base: 'True' cannot name a preset;",
+    "preset_base: {yes: lite}\nflow: {True: {lr: 0.1}}": "flow: unknown key 'True'; expected",
     "preset_base: {'my own': lite}": "preset_base: 'my own' cannot name a preset;",
     "preset_base: {fast: lite}": "preset_base: 'fast' is taken;",
     "preset_base: {common: lite}": "preset_base: 'common' is taken;",
