@@ -26,6 +26,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 COMMON = "common"
 # More than any configuration has; aliases of aliases are endless in a few lines.
 MOST_VALUES = 100_000
+MOST_BYTES = 2_000_000  # which take ten seconds to read
 # What PyYAML raises of dates, numbers and tags that are none.
 _ODD_VALUES = (ValueError, KeyError, AttributeError, TypeError, IndexError, OverflowError)
 # Columns beside the behaviors in the tables that are written, and the wildcard of label files.
@@ -156,9 +157,14 @@ def read_yaml(path: Path) -> Any:
     Raises
     ------
     ConfigError
-        If the file is missing, not YAML in UTF-8, or has a key twice.
+        If the file is missing, not YAML in UTF-8, far too large, or has a key twice.
     """
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ConfigError(
+                f"{path}: expected settings, which are a few kB of text, found "
+                f"{path.stat().st_size / 1e6:.1f} MB; is it another file, or was it damaged?"
+            )
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
         if _n_values(content) > MOST_VALUES:
             raise RecursionError("aliases of aliases")
@@ -221,9 +227,11 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key_node, _ in node.value:
             key = key_node.value
-            if isinstance(key, str) and key in seen:
+            if not isinstance(key, str):  # a list: as text, aliases of aliases would be endless
+                continue
+            if key in seen:
                 raise _Twice(None, None, f"the key '{key}' stands twice", key_node.start_mark)
-            seen.add(str(key))
+            seen.add(key)
         return super().construct_mapping(node, deep=deep)
 
 

@@ -378,3 +378,15 @@ def test_a_section_that_is_no_section(config, text):
 def test_names_with_line_breaks_of_any_kind(config):
     text = 'behaviors: ["a\\u2028b"]\n'
     assert "contains a comma, a quote or a line break" in complaint(config(text, behaviors=False))
+
+
+def test_a_file_that_is_far_too_large_for_settings_is_not_read(config):
+    path = config("behaviors: [a, b]\n" + "# x\n" * 500_001)
+    with pytest.raises(ConfigError, match=r"a few kB of text, found 2\.0 MB; is it another file"):
+        load_config(path)
+
+
+def test_keys_that_are_aliases_of_aliases_are_refused_at_once(config):
+    rows = ["a0: &a0 [x, x]", *(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 40))]
+    with pytest.raises(ConfigError, match="stand too deeply|cannot make sense|not valid YAML"):
+        load_config(config("\n".join([*rows, "? *a39", ": 1", ""])))

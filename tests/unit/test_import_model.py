@@ -232,6 +232,7 @@ def test_names_may_be_given(names):
     [
         ({}, None, "5 outputs, the background and 4 behaviors, but nothing names them; pass --beh"),
         ({"project": None}, None, "nothing names them"),
+        (config(project={"class_names": 4.5}), None, "nothing names them"),
         (config(), ["a", "b"], r"found 2 \(a, b\); pass --behaviors"),
         (config(project={"class_names": ["background", "a"]}), None, r"found 1 \(a\)"),
         (config(project={"class_names": ["background"]}), None, "nothing names them"),

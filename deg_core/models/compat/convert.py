@@ -228,7 +228,7 @@ def outputs_of(
         numbered = tuple(f"output_{i}" for i in range(n_outputs))
         return Outputs(numbered, has_background=False, exclusive=False)
     told = section(run, "project").get("class_names") if behaviors is None else behaviors
-    names = [str(name) for name in told or ()]
+    names = [str(name) for name in told] if isinstance(told, list | tuple) else []
     names = names[1:] if names[:1] == [BACKGROUND] else names
     if not names or len(names) != n_outputs - 1:
         found = f"found {len(names)} ({', '.join(names)})" if names else "nothing names them"
