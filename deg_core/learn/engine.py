@@ -96,7 +96,9 @@ class Engine:
 
     def normalize(self, frames: np.ndarray | Tensor) -> Tensor:
         """Bring (n, H, W, 3) uint8 to the device, normalised, as (n, H, W, 3)."""
-        pixels = torch.as_tensor(frames).to(self.device, non_blocking=True)
+        # Apple's GPU would copy later, from memory that may be another batch's by then.
+        at_once = self.device.type != "cuda"
+        pixels = torch.as_tensor(frames).to(self.device, non_blocking=not at_once)
         return pixels.to(torch.float32).sub_(self.mean).mul_(self.scale)
 
     def prepare(self, frames: np.ndarray | Tensor, before: Ring | None = None) -> Ring:

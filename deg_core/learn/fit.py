@@ -7,10 +7,9 @@ and history (`deg_core.learn.state`). Randomness needs no state, since every ste
 
 import copy
 import math
-import signal
 import time
 from collections.abc import Generator, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,11 +27,13 @@ from deg_core.learn.losses import decayed, l2, l2_sp
 from deg_core.learn.memory import peak_memory_mb
 from deg_core.learn.rate import cosine, is_at_bottom, plateau
 from deg_core.learn.state import FORMAT, Progress, find_state, write_state
+from deg_core.learn.stopping import StopFlag
 from deg_core.models.files import to_bytes
 from deg_core.progress import log, track
 from deg_core.settings import TrainSettings
 
 SAVE_EVERY_S = 600.0
+SAVE_BEFORE_VALIDATION_S = 5.0  # which may take long, and saves nothing
 BETTER = {"higher": 1.0, "lower": -1.0}
 # What loading raises where names, kinds or shapes are others.
 UNFIT = (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
@@ -65,30 +66,6 @@ class Fitted:
 
     history: pd.DataFrame
     record: dict[str, Any]
-
-
-class StopFlag:
-    """Set by SIGTERM or Ctrl-C, looked at between steps: a time limit must not lose the training.
-
-    A second signal of the same kind does what it does anywhere.
-    """
-
-    def __init__(self) -> None:
-        self.on = False
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> "StopFlag":
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._before[number] = signal.signal(number, self._stop)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, before in self._before.items():
-            signal.signal(number, before)
-
-    def _stop(self, number: int, _: object) -> None:
-        self.on = True
-        signal.signal(number, self._before[number])
 
 
 class Fit:
@@ -178,11 +155,19 @@ class Fit:
                 if due:
                     self._save()
                 if stopped:
-                    raise Interrupted(f"{self.path}: stopped on request; run again to continue.")
-        self._close_epoch(p.loss_sum / max(p.step, 1))
+                    raise self._stopped()
+        if any(distributed.any_of(time.monotonic() - self._saved > SAVE_BEFORE_VALIDATION_S)):
+            self._save()
+        with stop.at_once(self._stopped) if distributed.size() == 1 else nullcontext():
+            self._close_epoch(p.loss_sum / max(p.step, 1))
         p.epoch, p.step, p.loss_sum = p.epoch + 1, 0, 0.0
         p.finished = self._is_over()
         self._save()
+        if any(distributed.any_of(stop.on)) and not p.finished:
+            raise self._stopped()
+
+    def _stopped(self) -> Interrupted:
+        return Interrupted(f"{self.path}: stopped on request; run again to continue.")
 
     def _step(self, batch: Any) -> float:
         network = self.task.network
@@ -221,17 +206,19 @@ class Fit:
         self.task.network.train()
         self.optimizer.zero_grad(set_to_none=True)
         whole = len(divided) == distributed.size() == 1
-        total = 0.0
+        # A card goes on with the gradients while the loss is on its way to the processor.
+        later = self.task.precision.device.type == "cuda"
+        losses = []
         for number, rows in enumerate(divided):
             generator = torch.Generator().manual_seed(seed)  # what is drawn, is for the whole batch
             of_part = () if whole else (rows,)
             loss = self.task.loss(batch, generator, *of_part)
             if weight != 1.0:
                 loss = loss * weight
-            total += self._finite(loss.item())
+            losses.append(loss.detach() if later else self._finite(loss.item()))
             once = number == 0 and distributed.is_first()
             self.scaler.scale(loss + self._penalty() if once else loss).backward()
-        return total
+        return sum(self._finite(float(loss)) for loss in losses)
 
     def _divide(self, n: int) -> None:
         """Halve what is computed at once, after memory ran out on a batch of ``n``.
@@ -261,7 +248,7 @@ class Fit:
         return s.weight_decay * l2(self.weights.values()) if s.weight_decay else 0.0
 
     def _finite(self, loss: float) -> float:
-        """Refuse to go on from NaN, before its gradients: those of a warp may crash the process."""
+        """Refuse to go on from NaN; on a processor before its gradients: a warp's may crash it."""
         if not math.isfinite(loss):
             p = self.progress
             raise self._astray(f"the loss became {loss} in epoch {p.epoch + 1}, step {p.step + 1}")

@@ -179,6 +179,16 @@ def _ran_here(record: dict[str, object]) -> bool:
     return record.get("host") == socket.gethostname()
 
 
+def is_settled(folder: Path) -> bool:
+    """Tell whether Snakemake has noted the end of all that it began in a project folder.
+
+    It has not where its locks lie, or marks of results that were being made: those are deleted by
+    a later run, which makes them again.
+    """
+    marks = (folder / ".snakemake" / "incomplete").rglob("*")
+    return not snakemake_locks(folder) and not any(mark.is_file() for mark in marks)
+
+
 def snakemake_locks(folder: Path) -> bool:
     """Tell whether Snakemake's own locks lie in a project folder."""
     return any((folder / ".snakemake" / "locks").glob("*.lock"))

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import platform
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
@@ -42,6 +43,11 @@ def count_gpus(environment: Mapping[str, str]) -> int:
     except (OSError, subprocess.SubprocessError):
         return 0
     return sum(1 for line in listed.stdout.splitlines() if line.startswith("GPU "))
+
+
+def has_apple_gpu() -> bool:
+    """Tell whether this is one of Apple's machines, whose processor and GPU are one chip."""
+    return (platform.system(), platform.machine()) == ("Darwin", "arm64")
 
 
 def has_imagenet_weights(environment: Mapping[str, str], backbone: str = "resnet18") -> bool:
@@ -99,6 +105,20 @@ def tell_jobs(process: int, number: int) -> None:
             with suppress(psutil.Error, OSError):
                 if is_worker(job.cmdline()):
                     job.send_signal(number)
+
+
+def is_at_terminal() -> bool:
+    """Tell whether an interrupt from the keyboard reaches this process, and so those it starts."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
 
 
 def has_children(process: int) -> bool:

@@ -87,8 +87,7 @@ def run(folder: Path, *, options: Sequence[str], environment: Mapping[str, str])
             command, environment=jobs, keep_open=claimed.descriptor, local=not on_cluster
         )
         cluster.end(folder, environment=environment)
-        # Snakemake that ended in good order has noted what is done, whatever else failed.
-        if code >= 0 and not unlocking and not lock.snakemake_locks(folder):
+        if not unlocking and lock.is_settled(folder):  # whatever failed, and however it ended
             states.discard_finished(folder)
     if code == 130:
         log(
@@ -148,7 +147,7 @@ def supervise(
     Returns
     -------
     int
-        The exit code; 130 if an interrupt came, 128 + n if signal n ended the program.
+        The exit code; 130 if an interrupt ended the program, 128 + n if signal n did.
     """
     interrupted = False
     process = subprocess.Popen(command, env=dict(environment), pass_fds=[keep_open])
@@ -165,8 +164,10 @@ def supervise(
         while True:
             try:
                 code = process.wait()
-                return 130 if interrupted else 128 - code if code < 0 else code
-            except KeyboardInterrupt:  # the terminal sends it to the program, too
+                return 130 if interrupted and code else 128 - code if code < 0 else code
+            except KeyboardInterrupt:
+                if not interrupted and not machine.is_at_terminal():
+                    forward(signal.SIGINT, None)
                 interrupted = True
     finally:
         signal.signal(signal.SIGTERM, before)

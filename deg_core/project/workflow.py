@@ -78,8 +78,14 @@ def own_profile(options: Sequence[str], root: Path) -> list[str]:
 
 
 def gpu_jobs(environment: Mapping[str, str]) -> int:
-    """Say how many jobs that want a graphics card may run at once."""
-    return machine.count_gpus(environment) or max(1, machine.count_cores() // 2)
+    """Say how many jobs that want a graphics card may run at once.
+
+    As many as there are cards; where the processor computes in their place, one for two cores.
+    """
+    cards = 0
+    if not environment.get("DEG_DEVICE", "").startswith("cpu"):
+        cards = machine.count_gpus(environment) or int(machine.has_apple_gpu())
+    return cards or max(1, machine.count_cores() // 2)
 
 
 def job_environment(environment: Mapping[str, str]) -> dict[str, str]:

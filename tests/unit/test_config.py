@@ -388,5 +388,4 @@ def test_a_file_that_is_far_too_large_for_settings_is_not_read(config):
 
 def test_keys_that_are_aliases_of_aliases_are_refused_at_once(config):
     rows = ["a0: &a0 [x, x]", *(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 40))]
-    with pytest.raises(ConfigError, match="stand too deeply|cannot make sense|not valid YAML"):
-        load_config(config("\n".join([*rows, "? *a39", ": 1", ""])))
+    assert "unhashable" in complaint(config("\n".join([*rows, "? *a39", ": 1", ""])))

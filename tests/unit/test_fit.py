@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from torch import nn
 from deg_core.errors import ConfigError, Interrupted, StateError
 from deg_core.learn.device import Precision
 from deg_core.learn.fit import Fit
-from deg_core.learn.state import FORMAT, read_state
+from deg_core.learn.state import FORMAT, read_state, write_state
 from deg_core.settings import TrainSettings
 
 SETTINGS = TrainSettings(epochs=3, batch_size=2, lr=0.1, weight_decay=0.0)
@@ -435,20 +436,45 @@ def test_sigterm_saves_and_the_next_call_ends_up_the_same(tmp_path, schedule, em
     assert made == rest
 
 
-def test_sigterm_during_validation_ends_after_the_next_step(tmp_path, whole):
-    task = Task([0.1, 0.3, 0.2])
-    validate = task.validate
+def test_sigterm_during_validation_ends_it_at_once_and_no_step_is_lost(
+    tmp_path, monkeypatch, whole
+):
+    monkeypatch.setattr("deg_core.learn.fit.SAVE_BEFORE_VALIDATION_S", -1.0)
+    task, done = Task([0.1, 0.3, 0.2]), []
 
     def terminated():
         os.kill(os.getpid(), signal.SIGTERM)
-        return validate()
+        time.sleep(60)
+        done.append("the rest of a validation that takes an hour")
 
     task.validate = terminated
+    with pytest.raises(Interrupted, match="stopped on request"):
+        train(task, tmp_path / "cut")
+    assert not done
+    again, made = resumed([0.1, 0.3, 0.2], done=0), []
+    again.before = lambda e, s: made.append((e, s))
+    check_same(again, train(again, tmp_path / "cut"), whole)
+    assert made[0] == (1, 0)  # validation is what comes first
+
+
+def test_sigterm_after_validation_ends_before_the_next_step(tmp_path, monkeypatch, whole):
+    """The flag may be set while the state is being written."""
+    monkeypatch.setattr("deg_core.learn.fit.write_state", lambda *_: stop_after(*_))
+    made, written = [], []
+
+    def stop_after(path, content):
+        write_state(path, content)
+        written.append(path)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    task = Task([0.1, 0.3, 0.2])
+    task.before = lambda e, s: made.append((e, s))
     with pytest.raises(Interrupted):
         train(task, tmp_path / "cut")
+    assert (len(written), made[-1]) == (1, (0, N_STEPS - 1))
+    monkeypatch.undo()
     again = resumed([0.1, 0.3, 0.2], done=1)
-    fitted = train(again, tmp_path / "cut")
-    check_same(again, fitted, whole)
+    check_same(again, train(again, tmp_path / "cut"), whole)
 
 
 @pytest.mark.parametrize(("epoch", "step"), [(0, 1), (1, 0), (2, 2)])

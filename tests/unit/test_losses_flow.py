@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from deg_core.learn.losses import (
     charbonnier,
@@ -13,6 +14,7 @@ from deg_core.learn.losses import (
     ssim,
     warp,
 )
+from deg_core.learn.losses.flow import inside
 
 # --- warp
 
@@ -55,6 +57,21 @@ def test_a_flow_says_slightly_less_than_it_shifts():
     found = warp(ramp(4, 10), torch.ones(1, 2, 4, 10))
     assert found[0, 0, 0, 0].item() == pytest.approx(10 / 9, abs=1e-5)  # w / (w - 1)
     assert found[0, 1, 0, 0].item() == pytest.approx(4 / 3, abs=1e-5)
+
+
+def test_places_outside_are_the_outermost_pixels():
+    """What Apple's GPU computes in place of a repeated border is the same, gradients too."""
+    torch.manual_seed(0)
+    image, grid = torch.rand(2, 3, 5, 7), 1.5 * torch.randn(2, 5, 7, 2)
+    found = []
+    for place, mode in ((grid.clone(), "border"), (grid.clone(), "zeros")):
+        place.requires_grad_(True)
+        moved = inside(place, 5, 7) if mode == "zeros" else place
+        sampled = F.grid_sample(image, moved, padding_mode=mode, align_corners=False)
+        sampled.square().sum().backward()
+        found.append((sampled.detach(), place.grad))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
 def test_maps_of_one_pixel_warp():

@@ -1,5 +1,7 @@
 """What the machine offers, and who works on it."""
 
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -108,3 +110,18 @@ def test_a_signal_reaches_stages_and_not_the_shells_above_them(tmp_path):
         process.stdin.close()
         assert process.wait() == 0
     machine.tell_jobs(process.pid, signal.SIGTERM)  # of a process that is gone
+
+
+def test_nobody_is_at_a_terminal_in_a_session_without_one():
+    code = "from deg_core.project.machine import is_at_terminal; exit(is_at_terminal())"
+    done = subprocess.run([sys.executable, "-c", code], start_new_session=True, check=False)
+    assert done.returncode == 0
+
+
+def test_an_interrupt_from_the_keyboard_reaches_what_stands_in_front():
+    """A pseudo-terminal's first process has it to itself."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os._exit(7 if machine.is_at_terminal() else 8)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    os.close(terminal)

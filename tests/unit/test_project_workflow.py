@@ -124,3 +124,20 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path, monkeypatch):
     (tmp_path / ".snakemake").write_text("a file in its place")
     with pytest.raises(StateError, match=r"\.snakemake: cannot be written .* mend the permissions"):
         ask(tmp_path, monkeypatch, "")
+
+
+@pytest.mark.parametrize(
+    ("environment", "cards", "apple", "jobs"),
+    [
+        ({}, 3, False, 3),
+        ({}, 0, False, 4),
+        ({}, 0, True, 1),
+        ({"DEG_DEVICE": "cpu"}, 3, True, 4),
+        ({"DEG_DEVICE": "cuda:1"}, 3, False, 3),
+    ],
+)
+def test_as_many_jobs_ask_for_a_card_as_there_are(monkeypatch, environment, cards, apple, jobs):
+    monkeypatch.setattr(workflow.machine, "count_gpus", lambda _: cards)
+    monkeypatch.setattr(workflow.machine, "has_apple_gpu", lambda: apple)
+    monkeypatch.setattr(workflow.machine, "count_cores", lambda: 8)
+    assert workflow.gpu_jobs(environment) == jobs

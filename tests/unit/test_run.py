@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 
 import pytest
 import recorded
@@ -142,13 +143,22 @@ def test_finished_states_go_at_the_end_of_a_good_run(folder, snakemake):
     state, model = folder / "state/train_flow/lite", folder / "results/models/flow/lite.pt"
     for path in (state / "finished.pt", model):
         path.parent.mkdir(parents=True)
-        path.touch()
+        with zipfile.ZipFile(path, "w") as archive:  # nothing is damaged
+            archive.writestr("data.pkl", b"")
     locks = folder / ".snakemake" / "locks"
     snakemake(f"import pathlib; p = pathlib.Path({str(locks)!r}); p.mkdir(parents=True);"
               "(p / '0.input.lock').touch(); exit(3)")  # fmt: skip
     start(folder)  # Snakemake was killed before it had noted what is done
     assert (state / "finished.pt").exists()
     shutil.rmtree(locks)
+    marks = folder / ".snakemake" / "incomplete" / "long"
+    marks.mkdir(parents=True)
+    (marks / "cmVzdWx0cw==").touch()  # and the next one ended before it came to that result
+    for code in (0, 2):
+        snakemake(f"exit({code})")
+        start(folder)
+        assert (state / "finished.pt").exists()
+    shutil.rmtree(marks)
     snakemake("exit(1)")
     start(folder, "--unlock")
     assert (state / "finished.pt").exists()
@@ -268,14 +278,24 @@ def supervise_with(number, ready, code, tmp_path):
         )
 
 
-def test_an_interrupt_waits_for_the_child(tmp_path):
+@pytest.mark.parametrize("code", [0, 1])
+def test_an_interrupt_waits_for_the_child(tmp_path, monkeypatch, code):
+    """The keyboard's interrupt has reached the child, too, which ends as it likes."""
+    monkeypatch.setattr(run.machine, "is_at_terminal", lambda: True)
     ready, done = tmp_path / "ready", tmp_path / "done"
-    code = (
+    text = (
         f"import time, pathlib; pathlib.Path({str(ready)!r}).touch(); time.sleep(0.5);"
-        f"pathlib.Path({str(done)!r}).touch()"
+        f"pathlib.Path({str(done)!r}).touch(); exit({code})"
     )
-    assert supervise_with(signal.SIGINT, ready, code, tmp_path) == 130
+    assert supervise_with(signal.SIGINT, ready, text, tmp_path) == (130 if code else 0)
     assert done.exists()
+
+
+def test_an_interrupt_that_the_child_cannot_have_got_is_passed_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(run.machine, "is_at_terminal", lambda: False)
+    ready = tmp_path / "ready"
+    text = f"import time, pathlib; pathlib.Path({str(ready)!r}).touch(); time.sleep(600)"
+    assert supervise_with(signal.SIGINT, ready, text, tmp_path) == 130
 
 
 def test_a_termination_is_passed_on(tmp_path):

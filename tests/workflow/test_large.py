@@ -122,3 +122,14 @@ def test_the_scheduler_looks_for_jobs_when_one_has_ended_and_not_ever_more_often
         if name == "job_selector"
     ]  # fmt: skip
     assert 12 <= max(looks) <= 14  # 13 jobs
+
+
+def test_jobs_that_the_limit_of_starts_held_back_are_not_forgotten(tmp_path):
+    """Two a second, while those before are still at work and wake nobody."""
+    text = WAITING.replace("sleep 0.3; touch {output}",
+                           "touch {output}.on; sleep 5; ls *.on | wc -l > {output}")  # fmt: skip
+    (tmp_path / "Snakefile").write_text(text.replace("range(12)", "range(4)"))
+    command = [sys.executable, "-m", "snakemake", "--cores", "4", "--quiet",
+               "--max-jobs-per-timespan", "2/1s"]  # fmt: skip
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert [int((tmp_path / f"{i}.txt").read_text()) for i in range(4)] == [4] * 4

@@ -44,7 +44,16 @@ def has_input(files, file):
 InputFiles.__contains__ = has_input
 
 
-def look_again(scheduler, delay, usual=JobScheduler._schedule_reevalutation):
+def select(scheduler, jobs, usual=getattr(JobScheduler, "job_selector", None)):
+    """Select jobs to start, and note whether Snakemake's limit of starts a second held any back."""
+    limit = scheduler.job_rate_limiter
+    free = float("inf") if limit is None else limit.get_free_jobs()
+    selected = usual(scheduler, jobs)
+    scheduler.at_limit = len(selected) >= free
+    return selected
+
+
+def look_again(scheduler, delay, usual=getattr(JobScheduler, "_schedule_reevalutation", None)):
     """Have the scheduler look for jobs to start once more after ``delay`` seconds, where it must.
 
     Snakemake starts 100 jobs a second at most, and therefore looks again after each second; but
@@ -52,12 +61,14 @@ def look_again(scheduler, delay, usual=JobScheduler._schedule_reevalutation):
     thousands of times a second, at the inputs of all jobs that wait, for as long as any waits.
     Unless that limit was reached, a job that ends is all that can make room for another.
     """
-    limit = scheduler.job_rate_limiter
-    if limit is None or limit.get_free_jobs() == 0:
+    if scheduler.at_limit:
         usual(scheduler, delay)
 
 
-JobScheduler._schedule_reevalutation = look_again
+# Where a later Snakemake calls these otherwise, it may do as it likes: no result depends on it.
+if hasattr(JobScheduler, "job_selector") and hasattr(JobScheduler, "_schedule_reevalutation"):
+    JobScheduler.job_selector = select
+    JobScheduler._schedule_reevalutation = look_again
 
 
 # --- resources; they change no result, and never make anything stale

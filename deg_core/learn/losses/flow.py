@@ -150,7 +150,18 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     grid = F.affine_grid(still, [1, 1, h, w], align_corners=False)  # (1, h, w, 2)
     half = torch.tensor([max(w - 1, 1) / 2, max(h - 1, 1) / 2], device=image.device)
     grid = grid + flow.permute(0, 2, 3, 1) / half.to(image.dtype)
+    if image.device.type == "mps":  # whose grid_sample knows no border, before torch 2.13
+        return F.grid_sample(image, inside(grid, h, w), align_corners=False)
     return F.grid_sample(image, grid, padding_mode="border", align_corners=False)
+
+
+def inside(grid: Tensor, h: int, w: int) -> Tensor:
+    """Move places (N, h, w, 2) of `grid_sample` that lie outside to the outermost pixels.
+
+    Sampling there is sampling with a repeated border, up to rounding.
+    """
+    edge = torch.tensor([1 - 1 / w, 1 - 1 / h], device=grid.device, dtype=grid.dtype)
+    return grid.clamp(-edge, edge)
 
 
 def charbonnier(difference: Tensor, *, alpha: float, eps: float = CHARBONNIER_EPS) -> Tensor:
