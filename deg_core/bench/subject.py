@@ -13,7 +13,7 @@ from deg_core.data.arrays import FeatureWriter, feature_writer
 from deg_core.data.statistics import read_background
 from deg_core.data.video import FrameStore
 from deg_core.learn.clips import ClipSource, padding_color, to_unit
-from deg_core.learn.device import keep_freed_memory
+from deg_core.learn.device import compiles, keep_freed_memory
 from deg_core.learn.engine import Engine
 from deg_core.learn.quantized import QuantizedEngine
 from deg_core.learn.streaming import stream
@@ -88,7 +88,10 @@ class Subject:
             If the packages that int8 needs are not installed.
         """
         if precision != "int8":
-            return engine_of(self.motion, self.network, self.device, precision=precision)
+            return engine_of(
+                self.motion, self.network, self.device, precision=precision,
+                compiled=compiles(self.device),
+            )  # fmt: skip
         graph, facts = calibrated(
             self.motion, self.network, self.source(), most=WINDOWS, threads=threads
         )
@@ -123,7 +126,7 @@ def extract(subject: Subject, n: int, path: Path, engine: Engine | QuantizedEngi
     """Extract n frames as the stage does."""
     answers = stream(
         engine, subject.video, stop=n, batch=subject.batch, pad=subject.pad,
-        background=subject.background(engine),
+        background=subject.background(engine), fetch=True,
     )  # fmt: skip
     _write(subject, n, path, answers)
 

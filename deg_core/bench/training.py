@@ -104,7 +104,9 @@ def measure_flow(
     moments = read_moments(Path(statistics) / "rgb.json")
     chosen = short(from_dict(FlowSettings, settings))
     chosen = replace(chosen, val_clips=VAL_FRAMES)
-    source = ClipSource([Path(store)], length=chosen.clip, mean=moments["mean"])
+    source = ClipSource(
+        [Path(store)], length=chosen.clip, mean=moments["mean"], pinned=device.type == "cuda"
+    )
     task = FlowTask(source, chosen, device)
     task.normalize_by(moments)
     if task.network.kind != "flow":
@@ -173,8 +175,11 @@ def feature_task(
     cv2.setNumThreads(1)  # as the stage does
     motion = Motion.load(flow, device)
     settings = replace(settings, curriculum=False)
-    made = ([VIDEO], store.parent, statistics, settings, motion)
-    source, val_source = clip_source(*made), clip_source(*made)
+    opened = partial(
+        clip_source, [VIDEO], store.parent, statistics, settings, motion,
+        pinned=device.type == "cuda",
+    )  # fmt: skip
+    source, val_source = opened(), opened()
     labels = made_up_labels(source.n_frames[0])
     val_labels = labels.copy()
     val_labels[VAL_FRAMES:] = -1

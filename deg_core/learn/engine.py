@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from deg_core.learn.compiled import Compiled
-from deg_core.learn.device import compiles, inference_dtype
+from deg_core.learn.device import inference_dtype
 from deg_core.models.folding import for_inference
 from deg_core.models.two_stream import StreamOutput, TwoStream
 
@@ -56,6 +56,8 @@ class Engine:
         What computes.
     precision
         ``auto``, ``fp32`` or ``bf16``; last layers are computed in float32 in any case.
+    compiled
+        Whether torch is to compile the networks, which takes a minute.
 
     Attributes
     ----------
@@ -73,11 +75,12 @@ class Engine:
         device: torch.device,
         *,
         precision: str = "auto",
+        compiled: bool = False,
     ) -> None:
         self.device, self.clip = device, motion.n_frames
         self.dtype = inference_dtype(precision, device)
         self.pairwise, self.volume = motion.pairwise, motion.volume
-        fast = {"compiled": compiles(device)}
+        fast = {"compiled": compiled}
         self.motion = motion if self.pairwise else InFormat(motion, self.dtype, **fast)
         self.network = deepcopy(network).eval()
         for stream in (self.network.spatial, self.network.flow):

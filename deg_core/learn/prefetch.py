@@ -1,6 +1,6 @@
-"""Copies to a CUDA device on a stream of their own, one batch ahead of the computation."""
+"""Copies to a CUDA device, one batch ahead of the computation, and back while it goes on."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -67,3 +67,31 @@ class _Copy:
         for tensor in self.tensors:
             tensor.record_stream(computing)  # its memory is not given to the next copy before
         return self.batch
+
+
+def leaving(tensors: Sequence[Tensor]) -> Callable[[], list[Tensor]]:
+    """Have tensors copied to the processor's memory, behind what the device has been given so far.
+
+    Parameters
+    ----------
+    tensors
+        On any device.
+
+    Returns
+    -------
+    callable
+        Waits for the copies, and returns them. On a CUDA device it waits for nothing that the
+        device was given later.
+    """
+    if not tensors or tensors[0].device.type != "cuda":
+        return lambda: [tensor.cpu() for tensor in tensors]
+    copies = [torch.empty_like(t, device="cpu", pin_memory=True) for t in tensors]
+    for copy, tensor in zip(copies, tensors, strict=True):
+        copy.copy_(tensor, non_blocking=True)
+    done = torch.cuda.current_stream(tensors[0].device).record_event()
+
+    def arrived() -> list[Tensor]:
+        done.synchronize()
+        return copies
+
+    return arrived

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +14,7 @@ from deg_core.data.store import FrameStore
 from deg_core.learn.clips import ahead
 from deg_core.learn.engine import Engine, Ring
 from deg_core.learn.parts import as_fits
-from deg_core.learn.prefetch import prefetched
+from deg_core.learn.prefetch import leaving, prefetched
 from deg_core.learn.quantized import QuantizedEngine
 from deg_core.models.two_stream import StreamOutput
 
@@ -72,6 +74,7 @@ def stream(
     batch: int,
     pad: np.ndarray,
     background: Tensor | None = None,
+    fetch: bool = False,
 ) -> Iterator[StreamOutput]:
     """Score frames ``start`` to ``stop`` of a video, in order.
 
@@ -89,6 +92,8 @@ def stream(
         (3,) uint8 color of frames outside the video.
     background
         (H, W, 3) normalised median of the video, where the engine needs it.
+    fetch
+        Whether the answers are wanted in the processor's memory.
 
     Yields
     ------
@@ -104,12 +109,24 @@ def stream(
         for frames in read:
             ring = engine.prepare(frames, overlap)
             scored, batch = score(engine, ring, background, most=batch)
+            answer = _fetched(scored) if fetch else partial(_same, scored)
             # Given on one batch later: a GPU then works on while the caller waits for this one.
             if waiting is not None:
-                yield waiting
-            waiting, overlap = scored, ring[:, :, ring.shape[2] - engine.clip + 1 :]
+                yield waiting()
+            waiting, overlap = answer, ring[:, :, ring.shape[2] - engine.clip + 1 :]
     if waiting is not None:
-        yield waiting
+        yield waiting()
+
+
+def _same(answer: StreamOutput) -> StreamOutput:
+    return answer
+
+
+def _fetched(answer: StreamOutput) -> Callable[[], StreamOutput]:
+    """Begin to copy an answer to the processor's memory; what is returned waits for it."""
+    there = {name: tensor for name, tensor in vars(answer).items() if tensor is not None}
+    arrived = leaving(list(there.values()))
+    return lambda: replace(answer, **dict(zip(there, arrived(), strict=True)))
 
 
 def _on(

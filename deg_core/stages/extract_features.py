@@ -7,7 +7,7 @@ from deg_core.data.statistics import read_background
 from deg_core.data.video import FrameStore
 from deg_core.errors import ConfigError
 from deg_core.learn.clips import padding_color
-from deg_core.learn.device import choose
+from deg_core.learn.device import choose, compiles
 from deg_core.learn.engine import Engine
 from deg_core.learn.quantized import QuantizedEngine
 from deg_core.learn.streaming import stream
@@ -69,7 +69,9 @@ def run(
     with FrameStore(store) as video:
         engine: Engine | QuantizedEngine
         if quantized is None:
-            engine = engine_of(motion, network, device, precision=settings.precision)
+            engine = engine_of(
+                motion, network, device, precision=settings.precision, compiled=compiles(device)
+            )
         else:
             engine = QuantizedEngine.open(quantized, digest=digest, threads=threads)
             engine.check_size(video)
@@ -78,7 +80,7 @@ def run(
             picture = engine.normalize(read_background(background))
         scored = stream(
             engine, video, batch=settings.batch_size, background=picture,
-            pad=padding_color(motion.normalization["mean"]),
+            pad=padding_color(motion.normalization["mean"]), fetch=True,
         )  # fmt: skip
         total = -(-video.n_frames // settings.batch_size)
         with feature_writer(
@@ -89,7 +91,7 @@ def run(
             start = 0
             for answer in track(scored, total=total, label=store.stem, unit="batches"):
                 spatial, flow_features, logits = (
-                    x.cpu().numpy() for x in (answer.spatial, answer.flow, answer.logits)
+                    x.numpy() for x in (answer.spatial, answer.flow, answer.logits)
                 )
                 writer.write(start, spatial=spatial, flow=flow_features, logits=logits)
                 start += len(logits)

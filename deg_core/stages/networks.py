@@ -107,10 +107,18 @@ class Extractor:
 
 
 def engine_of(
-    motion: Motion, network: TwoStream, device: torch.device, *, precision: str
+    motion: Motion,
+    network: TwoStream,
+    device: torch.device,
+    *,
+    precision: str,
+    compiled: bool = False,
 ) -> Engine:
-    """Make both networks ready to score videos; ``precision`` as of `Engine`."""
-    return Engine(motion.network, network, motion.normalization, device, precision=precision)
+    """Make both networks ready to score videos; ``precision`` and ``compiled`` as of `Engine`."""
+    return Engine(
+        motion.network, network, motion.normalization, device, precision=precision,
+        compiled=compiled,
+    )  # fmt: skip
 
 
 def load_two_stream(path: Path, motion: Motion, device: torch.device) -> tuple[TwoStream, dict]:

@@ -9,7 +9,7 @@ import torch
 
 from deg_core.learn import streaming
 from deg_core.learn.clips import ClipBatch, clips_ahead
-from deg_core.learn.prefetch import prefetched
+from deg_core.learn.prefetch import leaving, prefetched
 
 CPU, CUDA = torch.device("cpu"), SimpleNamespace(type="cuda")
 
@@ -124,3 +124,9 @@ def test_training_and_extraction_read_through_it(done, monkeypatch):
     frames = list(streaming._on(CUDA, lambda run: np.zeros(len(run)), [range(3), range(2)]))
     assert [len(x) for x in frames] == [3, 2]
     assert sorted(pinned) == [2, 3]
+
+
+def test_without_a_card_what_leaves_is_there():
+    tensors = [torch.ones(2), torch.zeros(3)]
+    assert all(a is b for a, b in zip(leaving(tensors)(), tensors, strict=True))
+    assert leaving([])() == []

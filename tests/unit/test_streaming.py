@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from deg_core.learn import streaming
 from deg_core.learn.streaming import parts, read_padded, stream
 from deg_core.models.two_stream import StreamOutput
 
@@ -100,3 +101,33 @@ def test_where_memory_runs_out_fewer_frames_are_scored_at_once(holds, scored, ca
     assert found == list(range(20))
     assert engine.scored == scored
     assert capsys.readouterr().err.count("out of memory") == {8: 0, 3: 2, 1: 3}[holds]  # 8, 4, 2
+
+
+def test_answers_are_on_their_way_before_the_next_ones_are_computed(monkeypatch):
+    """On one stream a copy waits for all before it: it must not stand behind the next batch."""
+    done = []
+
+    def noted(tensors):
+        number = int(tensors[0][0])
+        done.append(f"copy {number}")
+
+        def arrived():
+            done.append(f"have {number}")
+            return [tensor + 0 for tensor in tensors]
+
+        return arrived
+
+    class Engine(Counting):
+        def score(self, ring, background):
+            answer = super().score(ring, background)
+            done.append(f"score {int(answer.logits[0])}")
+            return answer
+
+    monkeypatch.setattr(streaming, "leaving", noted)
+    engine = Engine(holds=4)
+    given = stream(engine, Store(12), batch=4, pad=PAD, fetch=True)
+    found = [answer.logits.flatten().tolist() for answer in given]
+    assert [n for each in found for n in each] == list(range(12))
+    assert done == [
+        "score 0", "copy 0", "score 4", "copy 4", "have 0", "score 8", "copy 8", "have 4", "have 8",
+    ]  # fmt: skip

@@ -74,6 +74,41 @@ def test_feature_steps_are_those_of_the_stage(measured_on, tmp_path, tasks, inpu
     assert task.settings.weights == "none"
 
 
+class Opened(Exception):
+    """Raised once the videos are open."""
+
+
+@pytest.fixture
+def memory(monkeypatch):
+    """Note where clips would lie, and go no further: memory is pinned by a card's driver alone."""
+    pinned = []
+
+    def opened(*_, **options):
+        pinned.append(options.get("pinned", False))
+        return SimpleNamespace(n_frames=[40])
+
+    def stop(*_, **__):
+        raise Opened
+
+    for name, stand_in in {
+        "ClipSource": opened, "clip_source": opened, "FlowTask": stop, "FeatureTask": stop,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(training, name, stand_in)
+    monkeypatch.setattr(training.Motion, "load", lambda *_: None)
+    return pinned
+
+
+@pytest.mark.parametrize(("device", "expected"), [("cpu", False), ("cuda", True)])
+def test_clips_lie_where_those_of_the_stages_do(
+    measured_on, tmp_path, monkeypatch, memory, device, expected
+):
+    monkeypatch.setattr(training, "choose", lambda _: torch.device(device))
+    for steps in (flow_steps, feature_steps):
+        with pytest.raises(Opened):
+            steps(measured_on, tmp_path)
+    assert memory == [expected] * 3  # of flow, and both parts of features
+
+
 def test_feature_steps_are_compared_with_plain_ones_on_the_same_clips(measured_on, monkeypatch):
     seen, whole = [], training.step
 
