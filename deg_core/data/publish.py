@@ -12,6 +12,8 @@ import json
 import math
 import os
 import re
+import socket
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,6 +38,9 @@ DAMAGE = (
     OSError, EOFError, KeyError, IndexError, AttributeError, TypeError, ValueError, ArithmeticError,
     RuntimeError, csv.Error, zlib.error, zipfile.BadZipFile,
 )  # fmt: skip
+# A temporary file of another machine counts as given up after this long without a change: whether
+# its process lives cannot be asked from here, and no stage pauses for days.
+ABANDONED_S = 7 * 86400
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -62,7 +67,7 @@ def publish_file(path: Path, *, verify: Callable[[Path], None] | None = None) ->
         If the disk is full, the place is not writable, or nothing was written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.tmp-{_host()}-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(path)
@@ -320,11 +325,27 @@ def _verify_hdf5(path: Path) -> None:
 
 def _remove_leftovers(path: Path) -> None:
     """Remove temporary files of processes that were killed; a store may be gigabytes."""
-    pattern = re.compile(re.escape(f".{path.name}.tmp-") + r"(\d+)")
+    # Names without a host are of versions that did not note it.
+    pattern = re.compile(re.escape(f".{path.name}.tmp-") + r"(?:([0-9a-f]{8})-)?(\d+)")
     for other in path.parent.iterdir():
         match = pattern.fullmatch(other.name)
-        if match and not _is_running(int(match[1])):
+        if match and _is_left(other, match[1] or _host(), int(match[2])):
             other.unlink(missing_ok=True)
+
+
+def _is_left(temporary: Path, host: str, process: int) -> bool:
+    """Tell whether nobody writes a temporary file any more."""
+    if host == _host():
+        return not _is_running(process)
+    try:
+        return time.time() - temporary.stat().st_mtime > ABANDONED_S
+    except FileNotFoundError:  # renamed meanwhile
+        return False
+
+
+def _host() -> str:
+    """Return this machine's name as a digest, so that no long one makes file names too long."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
 def _is_running(process: int) -> bool:

@@ -13,12 +13,14 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from deg_core.progress import log
 
 FOLDER = Path("/tmp/deg-core-gpus")  # not $TMPDIR, which may be another one for each job
 POLL_S = 2.0
+OPEN_S = 1.0  # another user makes the folder, or a file in it, in less than that
 REMIND_S = 600.0
 
 # What this process holds until it ends: the descriptor by the card's name, or None where the
@@ -128,10 +130,23 @@ def _path(name: str, folder: Path) -> Path:
 
 
 def _open(path: Path) -> int:
+    """Open a card's file; while another user is making it or its folder, nobody else may."""
+    until = time.monotonic() + OPEN_S
+    while True:
+        try:
+            return _open_once(path)
+        except (PermissionError, FileNotFoundError):
+            if time.monotonic() >= until:
+                raise
+        time.sleep(0.05)
+
+
+def _open_once(path: Path) -> int:
     """Open a card's file for any user; children do not inherit it, or they would hold it, too."""
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.parent.chmod(0o1777)
+        with suppress(PermissionError):  # another user's, who has made it meanwhile
+            path.parent.chmod(0o1777)
     flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         # Without O_CREAT first: with it, Linux refuses files of another user in such a folder.

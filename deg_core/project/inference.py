@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,12 +19,17 @@ from deg_core import circumstances
 from deg_core.data.bundle import Manifest
 from deg_core.data.publish import publish_json, read_json, sha256
 from deg_core.errors import ConfigError, DegError, StateError
+from deg_core.progress import log
+from deg_core.project.claims import claimed
 from deg_core.project.export_model import STAGES
 from deg_core.project.recordings import Recording, content_of, mark_of
 from deg_core.settings import ExtractSettings, ImportSettings, StatsSettings, from_dict, to_json
 from deg_core.versions import VERSIONS
 
 KINDS = ("predictions", "ethogram", "bouts")  # results, in the order in which they appear
+# How long to wait for another process's import. Long videos take longer, but to import one twice
+# costs less than to wait for a machine that is gone.
+PATIENCE_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,49 @@ class Inference:
     def work(self, recording: Recording) -> Path:
         """Say where results of a video wait until all of them are whole."""
         return self.out / ".work" / recording.key
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Where an imported video lies, and what belongs to it.
+
+    Parameters
+    ----------
+    stem
+        Path without ending.
+    """
+
+    stem: Path
+
+    def _part(self, ending: str) -> Path:
+        return self.stem.with_name(self.stem.name + ending)
+
+    @property
+    def store(self) -> Path:
+        """The video."""
+        return self._part(".h5")
+
+    @property
+    def background(self) -> Path:
+        """Picture of the empty arena, which only some runs look at."""
+        return self._part(".background.png")
+
+    @property
+    def stats(self) -> Path:
+        """Statistics of its frames."""
+        return self._part(".stats.json")
+
+    @property
+    def note(self) -> Path:
+        """What was imported, and how."""
+        return self._part(".source.json")
+
+    def is_of(self, about: dict[str, Any]) -> bool:
+        """Tell whether it is there and its note says just this."""
+        try:
+            return read_json(self.note) == about and self.store.is_file()
+        except DegError:
+            return False
 
 
 def is_done(wanted: Inference, recording: Recording) -> bool:
@@ -189,7 +237,7 @@ def _room(wanted: Inference, recording: Recording) -> Iterator[Path]:
 def _imported(
     wanted: Inference, recording: Recording, content: str, room: Path
 ) -> tuple[Path, Path]:
-    """Import a video and find its empty arena, or take what was kept of an earlier call.
+    """Import a video and find its empty arena, or take what another call has kept or is making.
 
     Returns
     -------
@@ -201,34 +249,68 @@ def _imported(
     ConfigError
         If another program's file has the name under which the video would be kept.
     """
-    from deg_core.stages import import_video, video_stats
-
-    settings = wanted.manifest.settings
-    stem = room / "video" if wanted.store is None else wanted.store / recording.name
-    parts = (".h5", ".background.png", ".stats.json", ".source.json")
-    store, background, stats, note = (stem.with_name(stem.name + part) for part in parts)
+    manifest = wanted.manifest
     about = {
         "content": content,
-        "settings": to_json({name: settings[name] for name in ("import", "stats")}),
+        "settings": to_json({name: manifest.settings[name] for name in ("import", "stats")}),
         "versions": {stage: VERSIONS[stage] for stage in ("import_video", "video_stats")},
-        "background": wanted.manifest.needs_background,
+        "background": manifest.needs_background,
     }
-    if not (_says(note, about) and store.is_file()):
-        others = (background, stats) if wanted.manifest.needs_background else ()
-        _check_ours(store, note, others)
-        # The note last, so that what is left after a kill is still known to be ours.
-        for path in (*others, note):
-            path.unlink(missing_ok=True)
-        import_video.run(
-            raw=recording.raw, out=store, settings=from_dict(ImportSettings, settings["import"])
-        )
-        if wanted.manifest.needs_background:
-            video_stats.run(
-                store=store, out=stats, background=background,
-                settings=from_dict(StatsSettings, settings["stats"]),
-            )  # fmt: skip
-        publish_json(note, about)
-    return store, background
+    alone = Imported(room / "video")
+    if wanted.store is None:
+        _import(manifest, recording, alone, about)
+        return alone.store, alone.background
+    kept = Imported(wanted.store / recording.name)
+    if not kept.is_of(about):  # otherwise nothing is written: a store may be read-only
+        with _claimed_import(wanted.store, recording) as ours:
+            _look_again(kept.note.parent)
+            if not (ours or kept.is_of(about)):
+                log(f"{recording.raw}: still not in {wanted.store}; imported for this call alone.")
+                kept = alone
+            if not kept.is_of(about):
+                _import(manifest, recording, kept, about)
+    return kept.store, kept.background
+
+
+def _claimed_import(store: Path, recording: Recording) -> AbstractContextManager[bool]:
+    """Keep processes with other folders of results from importing a video into one store at once.
+
+    Neither takes the other's file away while it reads it. The name is none of `predict.take`, whose
+    folder may be the store.
+    """
+    return claimed(
+        store / ".locks" / f"{recording.key}.import", patience_s=PATIENCE_S,
+        waiting=f"{recording.raw}: another process imports it into {store}; waiting for that.",
+    )  # fmt: skip
+
+
+def _look_again(folder: Path) -> None:
+    """Make a network drive ask for what another machine has written since it was looked for."""
+    with suppress(OSError):
+        os.utime(folder)
+
+
+def _import(
+    manifest: Manifest, recording: Recording, place: Imported, about: dict[str, Any]
+) -> None:
+    """Import a video, find its empty arena where the run looks at it, and note what was done."""
+    from deg_core.stages import import_video, video_stats
+
+    others = (place.background, place.stats) if manifest.needs_background else ()
+    _check_ours(place.store, place.note, others)
+    # The note last, so that what is left after a kill is still known to be ours.
+    for path in (*others, place.note):
+        path.unlink(missing_ok=True)
+    settings = manifest.settings
+    import_video.run(
+        raw=recording.raw, out=place.store, settings=from_dict(ImportSettings, settings["import"])
+    )
+    if manifest.needs_background:
+        video_stats.run(
+            store=place.store, out=place.stats, background=place.background,
+            settings=from_dict(StatsSettings, settings["stats"]),
+        )  # fmt: skip
+    publish_json(place.note, about)
 
 
 def _check_ours(store: Path, note: Path, others: Iterable[Path]) -> None:
@@ -260,13 +342,6 @@ def _is_import(path: Path) -> bool:
     except StateError:
         return False
     return True
-
-
-def _says(note: Path, about: dict[str, Any]) -> bool:
-    try:
-        return read_json(note) == about
-    except DegError:
-        return False
 
 
 @cache

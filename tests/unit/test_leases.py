@@ -1,5 +1,6 @@
 """Leases of graphics cards between processes: waiting, sharing, and letting go however one ends."""
 
+import errno
 import os
 import signal
 import stat
@@ -148,6 +149,35 @@ def test_every_user_may_open_the_files(tmp_path):
     files = list(folder.iterdir())
     assert [path.name for path in files] == ["MIG-GPU-a_1_0.lock"]
     assert stat.S_IMODE(files[0].stat().st_mode) == 0o666
+
+
+@pytest.mark.parametrize("step", ["open", "chmod"])
+def test_a_folder_that_another_user_is_making_is_waited_for(tmp_path, monkeypatch, capsys, step):
+    """Between mkdir and chmod its mode is that of the other one's umask."""
+    room, calls = os if step == "open" else leases.Path, []
+    really = getattr(room, step)
+
+    def refused_at_first(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) <= 2:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        return really(*arguments, **options)
+
+    monkeypatch.setattr(room, step, refused_at_first)
+    assert take(tmp_path, "GPU-a") == ["GPU-a"]
+    assert leases.held() == ["GPU-a"]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_folder_that_stays_forbidden_is_given_up(tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(leases, "OPEN_S", 0.1)
+    monkeypatch.setattr(leases.os, "open", refuse)
+    assert take(tmp_path, "GPU-a") == ["GPU-a"]
+    assert not leases.held()
+    assert "leases: cannot be used (Permission denied), so nothing" in capsys.readouterr().err
 
 
 def test_a_link_in_the_place_of_a_file_is_not_followed(tmp_path, capsys):

@@ -1,12 +1,12 @@
 """`deg predict`: an exported run on videos, resumed, shared between processes, never half."""
 
 import json
-import multiprocessing
 import os
 import shutil
-import signal
+import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import exported
 import h5py
@@ -16,8 +16,8 @@ import videos
 
 from deg_core import cli
 from deg_core.data.source import read_source
-from deg_core.errors import ConfigError, ModelError, StateError
-from deg_core.project import inference, predict
+from deg_core.errors import ConfigError, ModelError
+from deg_core.project import claims, inference, predict
 from deg_core.project.claims import claimed
 from deg_core.project.recordings import Recording, mark_of, name_all, part_of, read_list
 
@@ -187,33 +187,6 @@ def test_one_at_work_elsewhere_is_left_to_it(exported_run, raw, tmp_path, import
     assert "1 at work in another process" in capsys.readouterr().err
 
 
-def hold(path, ready, go):
-    with claimed(path) as ours:
-        ready.put(ours)
-        go.wait()
-
-
-def test_a_killed_process_lets_go(tmp_path):
-    context = multiprocessing.get_context("fork")
-    ready, go = context.Queue(), context.Event()
-    holder = context.Process(target=hold, args=(tmp_path / "lock", ready, go))
-    holder.start()
-    assert ready.get()
-    with claimed(tmp_path / "lock") as ours:
-        assert not ours
-    os.kill(holder.pid, signal.SIGKILL)
-    holder.join()
-    with claimed(tmp_path / "lock") as ours:
-        assert ours
-    assert not (tmp_path / "lock").exists()
-
-
-def test_a_lock_that_cannot_be_written(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StateError, match="cannot be written"), claimed(tmp_path / "file" / "lock"):
-        pass
-
-
 def test_nothing_counts_before_all_is_there(
     exported_run, raw, tmp_path, imported_once, monkeypatch
 ):
@@ -246,6 +219,64 @@ def test_imports_are_kept_for_the_next_model(
     shutil.copy(raw / "m2.mkv", raw / "m1.mkv")
     assert run(exported_run, tmp_path / "b", paths, store=store) == 0
     assert imported_once["import"] == 3
+
+
+def test_calls_with_other_results_wait_for_an_import_into_the_same_store(
+    exported_run, raw, tmp_path, imported_once, monkeypatch
+):
+    """An import of each would take the video away while the other one reads it."""
+    from deg_core.stages import import_video
+
+    quick, waits, said = import_video.run, threading.Event(), []
+
+    def slow(**arguments):
+        waits.wait(10)  # until the other call has come as far as this, if it does not wait
+        quick(**arguments)
+
+    monkeypatch.setattr(import_video, "run", slow)
+    monkeypatch.setattr(claims, "POLL_S", 0.01)
+    monkeypatch.setattr(claims, "log", lambda text: (said.append(text), waits.set()))
+    store, video = tmp_path / "store", raw / "m1.mkv"
+    with ThreadPoolExecutor(2) as both:
+        ends = both.map(lambda n: run(exported_run, tmp_path / n, [video], store=store), "ab")
+        assert list(ends) == [0, 0]
+    assert imported_once["import"] == 1
+    assert said == [f"{video}: another process imports it into {store}; waiting for that."]
+    assert files(tmp_path / "a") == files(tmp_path / "b") == all_of("m1")
+    assert not list((store / ".locks").iterdir())
+
+
+def test_an_import_that_never_ends_is_not_waited_for_without_end(
+    exported_run, raw, tmp_path, imported_once, monkeypatch, capsys
+):
+    """As where a machine went down that had locked a file of a network drive."""
+    monkeypatch.setattr(inference, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(claims, "POLL_S", 0.01)
+    store, video = tmp_path / "store", Recording(raw / "m1.mkv", "m1")
+    with claimed(store / ".locks" / f"{video.key}.import"):
+        assert run(exported_run, tmp_path / "a", [video.raw], store=store) == 0
+        assert not (store / "m1.h5").exists()
+    assert f"still not in {store}; imported for this call alone" in capsys.readouterr().err
+    assert files(tmp_path / "a") == all_of("m1")
+    assert run(exported_run, tmp_path / "b", [video.raw], store=store) == 0
+    assert (store / "m1.h5").is_file()
+
+
+def test_a_store_in_the_folder_of_the_results_does_not_wait_for_itself(
+    exported_run, raw, tmp_path, imported_once, monkeypatch, capsys
+):
+    monkeypatch.setattr(inference, "PATIENCE_S", 0.05)
+    assert run(exported_run, tmp_path / "a", [raw / "m1.mkv"], store=tmp_path / "a") == 0
+    assert "waiting" not in capsys.readouterr().err
+
+
+def test_a_store_with_all_videos_need_not_be_writable(exported_run, raw, tmp_path, imported_once):
+    store = tmp_path / "store"
+    assert run(exported_run, tmp_path / "a", [raw / "m1.mkv"], store=store) == 0
+    (store / ".locks").rmdir()
+    (store / ".locks").write_text("no folder")
+    assert run(exported_run, tmp_path / "b", [raw / "m1.mkv"], store=store) == 0
+    assert imported_once["import"] == 1
 
 
 def test_a_store_writes_over_nothing_of_another_program(exported_run, raw, tmp_path, imported_once):

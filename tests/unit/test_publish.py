@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import h5py
@@ -43,7 +44,7 @@ def test_an_error_in_the_block_leaves_the_old_file(tmp_path):
     def write_half():
         with publish_file(target) as temporary:
             temporary.write_text("half")
-            assert names_in(tmp_path) == [f".a.txt.tmp-{os.getpid()}", "a.txt"]
+            assert names_in(tmp_path) == [f".a.txt.tmp-{publish._host()}-{os.getpid()}", "a.txt"]
             raise VideoError("broken")
 
     with pytest.raises(VideoError, match="broken"):
@@ -111,15 +112,47 @@ def test_a_file_where_a_folder_should_be_is_a_sentence(tmp_path):
         publish_text(tmp_path / "results" / "a.txt", "text")
 
 
-def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
+@pytest.fixture
+def dead():
+    """Return the number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize("host", ["", f"{publish._host()}-"], ids=["of an old version", "now"])
+def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path, dead, host):
     ours = os.getppid()
-    for process in (dead.pid, ours):
-        (tmp_path / f".a.txt.tmp-{process}").write_text("half")
-    (tmp_path / f".b.txt.tmp-{dead.pid}").write_text("of another file")
+    for process in (dead, ours):
+        (tmp_path / f".a.txt.tmp-{host}{process}").write_text("half")
+    (tmp_path / f".b.txt.tmp-{host}{dead}").write_text("of another file")
     publish_text(tmp_path / "a.txt", "text")
-    assert names_in(tmp_path) == [f".a.txt.tmp-{ours}", f".b.txt.tmp-{dead.pid}", "a.txt"]
+    assert names_in(tmp_path) == [f".a.txt.tmp-{host}{ours}", f".b.txt.tmp-{host}{dead}", "a.txt"]
+
+
+def test_what_another_machine_writes_stays_whatever_runs_here(tmp_path, dead, monkeypatch):
+    with monkeypatch.context() as there:
+        there.setattr("socket.gethostname", lambda: "node-2." + 50 * "cluster.")
+        there.setattr(os, "getpid", lambda: dead)
+        theirs = publish_file(tmp_path / "a.txt")
+        temporary = theirs.__enter__()
+    temporary.write_text("theirs")
+    publish_text(tmp_path / "a.txt", "ours")
+    assert temporary.read_text() == "theirs"
+    assert len(temporary.name) < len(".a.txt.tmp-") + 20  # a video's own name may be long
+    theirs.__exit__(None, None, None)
+    assert (tmp_path / "a.txt").read_text() == "theirs"
+    assert names_in(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize(("days", "stays"), [(1, True), (8, False)])
+def test_what_another_machine_has_given_up_goes(tmp_path, days, stays):
+    theirs = tmp_path / ".a.txt.tmp-01234567-1"  # process 1 runs here, but that says nothing
+    theirs.write_text("half")
+    then = time.time() - days * 86400
+    os.utime(theirs, (then, then))
+    publish_text(tmp_path / "a.txt", "text")
+    assert theirs.exists() == stays
 
 
 def test_json_is_sorted_and_plain(tmp_path):
