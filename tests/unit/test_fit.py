@@ -694,3 +694,23 @@ def test_randomness_of_a_step_depends_on_nothing_before(tmp_path):
     train(third, tmp_path / "c", settings=replace(SETTINGS, seed=1))
     assert not equal(third.network.state_dict(), one.network.state_dict())
     pd.testing.assert_frame_equal(without_seconds(first.history), without_seconds(second.history))
+
+
+def on_a_card(task):
+    """What is left of a card where there is none: its name."""
+    task.precision = Precision(torch.device("cuda"), torch.float32)
+    return task
+
+
+def test_a_loss_that_a_card_tells_after_its_gradients_is_the_same(tmp_path, whole):
+    task = on_a_card(Task([0.1, 0.3, 0.2]))
+    check_same(task, train(task, tmp_path / "card"), whole)
+
+
+def test_a_loss_that_is_no_number_changes_no_weight_on_a_card_either(tmp_path):
+    task = on_a_card(Task())
+    before = {k: v.clone() for k, v in task.network.named_parameters()}
+    task.loss = lambda batch, generator: task.network(batch).mean() * float("nan")
+    with pytest.raises(ConfigError, match="the loss became nan in epoch 1, step 1"):
+        train(task, tmp_path)
+    assert equal(dict(task.network.named_parameters()), before)
