@@ -19,6 +19,7 @@ from deg_core.learn.fit import Fit
 from deg_core.models import agreement, compat
 from deg_core.models.compat import checkpoint
 from deg_core.models.compat.convert import convert
+from deg_core.models.vision import torchvision_models
 from deg_core.settings import FeatureSettings, FlowSettings, SequenceSettings, TrainSettings
 from deg_core.stages.networks import Motion, load_sequence, load_two_stream
 from deg_core.states import LAST
@@ -171,6 +172,7 @@ def _state(folder: Path) -> bytes:
 
 def targets(folder: Path) -> dict[str, Target]:
     """Make small files of each kind."""
+    torchvision_models()  # which loads libraries of its own, once: no input's doing
     folder.mkdir(parents=True, exist_ok=True)
     flow = golden_inputs.write_flow(folder / "flow.pt")
     extractor = golden_inputs.write_extractor(folder / "features.pt", flow)
