@@ -20,6 +20,7 @@ COLUMNS = ("video", "path", "group", "pretrain", "labels", "split", "keypoints",
 PATHS = ("path", "labels", "keypoints", "clusters")
 SPLITS = ("train", "val", "test")
 T = TypeVar("T")
+Row = tuple[int, list[str]]  # number of a line, and its cells
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -80,8 +81,19 @@ def read_videos(path: Path, *, project: Path | None = None) -> list[Video]:
         `pretrain` is neither yes nor no; `split` is not a part; a group has two fixed parts; a
         label file, or one of keypoints or clusters, that the table names is missing.
     """
-    project = path.parent if project is None else project
-    rows = _read_rows(path)
+    return videos_of(read_rows(path), path, project=path.parent if project is None else project)
+
+
+def videos_of(rows: Sequence[Row], path: Path, *, project: Path) -> list[Video]:
+    """Make videos of the rows of a table, the header first; what is wrong is as in `read_videos`.
+
+    Parameters
+    ----------
+    rows
+        Number and cells of each line.
+    path, project
+        See `read_videos`.
+    """
     header = [name.strip() for name in (rows[0][1] if rows else [])]
     _check_header(header, path)
     videos = [_read_row(path, line, header, cells, project) for line, cells in rows[1:]]
@@ -90,8 +102,14 @@ def read_videos(path: Path, *, project: Path | None = None) -> list[Video]:
     return videos
 
 
-def _read_rows(path: Path) -> list[tuple[int, list[str]]]:
-    """Return the lines that are not blank, each with its number."""
+def read_rows(path: Path) -> list[Row]:
+    """Return the lines of a table that are not blank, each with its number.
+
+    Raises
+    ------
+    ConfigError
+        If the table is missing or not text.
+    """
     try:
         # utf-8-sig: spreadsheets like to put a byte-order mark in front.
         with path.open(encoding="utf-8-sig", newline="") as file:

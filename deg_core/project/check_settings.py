@@ -1,8 +1,6 @@
 """What is wrong with config.yaml and videos.tsv: everything, not only the first mistake."""
 
-import csv
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ from deg_core.project.check_weights import model_file_problems
 from deg_core.project.findings import Finding
 from deg_core.project.folder import CONFIG, Project, require_project, table_path
 from deg_core.starting import weights_problems
-from deg_core.table import Video, read_videos
+from deg_core.table import Video, read_rows, read_videos, videos_of
 
 FIRST = (("behaviors",), ("presets", "preset_base"))  # keys that other keys speak of
 
@@ -137,28 +135,12 @@ def readable_rows(table: Path, folder: Path) -> tuple[list[Video], list[Finding]
     videos: list[Video] = []
     findings: list[Finding] = []
     try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            lines = [(number, row) for number, row in _numbered(file) if any(map(str.strip, row))]
-    except (OSError, UnicodeDecodeError, csv.Error):
+        rows = read_rows(table)
+    except ConfigError:
         return videos, findings
-    with tempfile.TemporaryDirectory() as scratch:
-        for number, cells in lines[1:]:
-            alone = Path(scratch, "row.tsv")
-            _write(alone, [lines[0][1], cells])
-            try:
-                videos += read_videos(alone, project=folder)
-            except ConfigError as error:
-                text = str(error).replace(f"{alone}: line 2", f"{table}: line {number}")
-                findings.append(Finding(text.replace(str(alone), str(table))))
+    for row in rows[1:]:
+        try:
+            videos += videos_of([rows[0], row], table, project=folder)
+        except ConfigError as error:
+            findings.append(Finding(str(error)))
     return videos, list(dict.fromkeys(findings))
-
-
-def _numbered(file: Any) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(file, delimiter="\t")
-    for row in reader:
-        yield reader.line_num, row
-
-
-def _write(path: Path, rows: list[list[str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, delimiter="\t", lineterminator="\n").writerows(rows)
